@@ -1,0 +1,30 @@
+#!/usr/bin/env node
+// The door of the fw command. Everything behind it needs zstd in node:zlib (Node >= 22.15) and, in a checkout,
+// type stripping; on an older Node it starts itself again under the pinned one.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import zlib from 'node:zlib';
+import { pinnedNode } from './pinned-node.js';
+
+const built = new URL('../dist/cli/main.js', import.meta.url);
+const source = new URL('../src/cli/main.ts', import.meta.url);
+const [major = 0] = process.versions.node.split('.').map(Number);
+
+if (major >= 24 && zlib.zstdCompress) {
+  const { main } = await import(existsSync(built) ? built.href : source.href);
+  process.exitCode = await main(process.argv.slice(2));
+} else {
+  const child = spawn(pinnedNode(), [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('error', (error) => {
+    process.stderr.write(`fw: could not start the pinned Node: ${error.message}\n`);
+    process.exitCode = 1;
+  });
+  child.on('exit', (code, signal) => {
+    if (signal) {
+      process.removeAllListeners(signal);
+      process.kill(process.pid, signal);
+    } else process.exitCode = code ?? 1;
+  });
+}
