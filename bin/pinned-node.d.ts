@@ -1,0 +1,3 @@
+export function cacheDir(): string;
+export function npmPack(name: string, version: string, integrity: string): Buffer;
+export function pinnedNode(): string;

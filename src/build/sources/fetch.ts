@@ -1,0 +1,127 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { gunzipSync } from 'node:zlib';
+import { npmPack } from '../../../bin/pinned-node.js';
+import { FwError } from '../../errors.ts';
+import { type Cache, writeWhole } from '../cache.ts';
+import type { Lock, LockedPackage } from '../lock.ts';
+import { mirrors } from './mirrors.ts';
+
+/** What the fetcher tells whoever watches: bytes so far of a download. */
+export interface Progress {
+  (name: string, received: number, total: number): void;
+}
+
+/**
+ * The bytes of a locked Debian package: from the cache, else from the mirrors in turn. What is returned has the
+ * locked hash, whoever delivered it; what does not is never written.
+ */
+export async function fetchPackage(pkg: LockedPackage, cache: Cache, progress: Progress): Promise<Buffer> {
+  const path = cache.path('downloads', pkg.sha256);
+  const cached = await readFile(path).catch(() => undefined);
+  if (cached && sha256(cached) === pkg.sha256) return cached;
+
+  const file = pkg.path.split('/').at(-1) ?? pkg.path;
+  const failures: string[] = [];
+  for (const base of mirrors(pkg.archive)) {
+    const url = `${base}/${pkg.path}`;
+    try {
+      const bytes = await download(url, pkg.size, (received) => progress(file, received, pkg.size));
+      const actual = sha256(bytes);
+      if (actual === pkg.sha256) {
+        await writeWhole(path, [bytes]);
+        return bytes;
+      }
+      failures.push(`${url}: SHA-256 is ${actual}`);
+    } catch (error) {
+      if (error instanceof FwError) throw error;
+      failures.push(`${url}: ${explain(error)}`);
+    }
+  }
+  throw new FwError('package-unavailable', `${file} could not be fetched:\n  ${failures.join('\n  ')}`, {
+    where: pkg.path,
+    expected: `${pkg.size} bytes with SHA-256 ${pkg.sha256}`,
+    remedy:
+      'Check the network. Where the mirror no longer has this version, name another in HEARTH_DEBIAN_MIRROR ' +
+      '(a snapshot of the lock’s date will have it), or use a newer hearthfw; its maintainers run `npm run lock`.',
+  });
+}
+
+const ATTEMPTS = 4;
+const IDLE_MS = 60_000;
+
+/** One address, with retries and back-off for what may pass: the connection, and answers 429 and 5xx. */
+async function download(url: string, size: number, onBytes: (received: number) => void): Promise<Buffer> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await downloadOnce(url, size, onBytes);
+    } catch (error) {
+      if (attempt === ATTEMPTS || error instanceof PermanentError) throw error;
+      await delay(500 * 2 ** attempt);
+    }
+  }
+}
+
+class PermanentError extends Error {}
+
+async function downloadOnce(url: string, size: number, onBytes: (received: number) => void): Promise<Buffer> {
+  const abort = new AbortController();
+  // Slow is fine, silent is not: the clock starts again with every piece.
+  let idle = setTimeout(() => abort.abort(), IDLE_MS);
+  try {
+    const response = await fetch(url, { signal: abort.signal });
+    if (!response.ok || !response.body) {
+      await response.body?.cancel();
+      const passing = response.status === 429 || response.status >= 500;
+      const error = `the server answered ${response.status} ${response.statusText}`;
+      throw passing ? new Error(error) : new PermanentError(error);
+    }
+    const pieces: Uint8Array[] = [];
+    let received = 0;
+    for await (const piece of response.body as AsyncIterable<Uint8Array>) {
+      received += piece.length;
+      if (received > size) throw new PermanentError(`the server sent more than the locked ${size} bytes`);
+      pieces.push(piece);
+      onBytes(received);
+      clearTimeout(idle);
+      idle = setTimeout(() => abort.abort(), IDLE_MS);
+    }
+    if (received < size) throw new Error(`the connection ended after ${received} of ${size} bytes`);
+    return Buffer.concat(pieces);
+  } finally {
+    clearTimeout(idle);
+  }
+}
+
+/** `fetch failed` hides what failed in its cause. */
+function explain(error: unknown): string {
+  const cause = (error as Error).cause;
+  return cause instanceof Error ? `${(error as Error).message}: ${cause.message}` : (error as Error).message;
+}
+
+/** The pinned Node's npm package, uncompressed (a tar): fetched by the user's own npm, checked, kept. */
+export async function fetchNode(node: Lock['node'], cache: Cache): Promise<Buffer> {
+  const path = cache.path('downloads', createHash('sha256').update(node.integrity).digest('hex'));
+  const cached = await readFile(path).catch(() => undefined);
+  if (cached && `sha512-${createHash('sha512').update(cached).digest('base64')}` === node.integrity) {
+    return gunzipSync(cached);
+  }
+  let tarball: Buffer;
+  try {
+    tarball = npmPack(node.package, node.version, node.integrity);
+  } catch (error) {
+    throw new FwError('node-unavailable', (error as Error).message, {
+      where: `${node.package}@${node.version}`,
+      expected: node.integrity,
+      remedy: 'Check the network and npm’s configuration (npm config list), then run the command again.',
+      cause: error,
+    });
+  }
+  await writeWhole(path, [tarball]);
+  return gunzipSync(tarball);
+}
+
+export function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
