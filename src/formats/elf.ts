@@ -108,7 +108,8 @@ export function stripElf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   }
   const headersEnd = Number(view.getBigUint64(32, true)) + segments.length * PROGRAM_HEADER_SIZE;
   const end = segments.reduce((max, { offset, fileSize }) => Math.max(max, offset + fileSize), headersEnd);
-  const stripped = bytes.slice(0, end);
+  // Not slice(): on a Buffer that is a view, and the caller's bytes would be changed.
+  const stripped = new Uint8Array(bytes.subarray(0, end));
   const header = new DataView(stripped.buffer);
   header.setBigUint64(40, 0n, true); // e_shoff
   header.setUint16(60, 0, true); // e_shnum
