@@ -1,0 +1,226 @@
+/* Stage 2, PID 1 of the real root: sets the system up, then one loop that pets, supervises, reaps and goes down. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "boot.h"
+#include "cgroup.h"
+#include "log.h"
+#include "record.h"
+#include "shell.h"
+#include "shutdown.h"
+#include "supervise.h"
+#include "util.h"
+#include "watchdog.h"
+
+#define HOUR_MS 3600000
+/* Node has to start and read its bundle from a slow card before it can beat. */
+#define FIRST_BEAT_MS 60000
+/* `heart test-watchdog` sends this to PID 1. */
+#define SIGNAL_STARVE SIGQUIT
+
+static struct boot boot;
+static struct watchdog dog;
+static struct record record;
+static struct shell shell;
+static struct shutdown down;
+static struct supervised hearthd;
+static int64_t next_record;
+static bool starving;
+
+static void hearthd_child(void) {
+  setsid();
+  cgroup_enter("hearthd");
+  int fd = open(strcmp(boot.console, "none") == 0 ? "/dev/null" : "/dev/console", O_WRONLY | O_NOCTTY);
+  if (fd < 0) return;
+  dup2(fd, STDOUT_FILENO);
+  dup2(fd, STDERR_FILENO);
+  if (fd > STDERR_FILENO) close(fd);
+}
+
+/* What hearthd had started has lost its parent; the next hearthd starts it anew. Network and SSH live on. */
+static void hearthd_dead(void) {
+  cgroup_kill("app");
+  cgroup_kill("hearthd");
+}
+
+static void bring_up_loopback(void) {
+  struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0) say("cannot bring lo up: %s", strerror(errno));
+  if (fd >= 0) close(fd);
+}
+
+static void set_up_system(void) {
+  char name[65];
+  mount_at("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777");
+  mount_at("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "mode=620,gid=5,ptmxmode=666");
+  mount_at("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777");
+  if (access("/sys/fs/pstore", F_OK) == 0)
+    mount_at("pstore", "/sys/fs/pstore", "pstore", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+  cgroup_setup();
+  bring_up_loopback();
+  if (read_text("/etc/hostname", name, sizeof name) > 0) {
+    size_t length = strcspn(name, "\n");
+    if (length && sethostname(name, length) < 0) say("cannot set the host name: %s", strerror(errno));
+  }
+  /* An unprivileged app may listen on port 80: there is no other user on the device to guard it from. */
+  write_text("/proc/sys/net/ipv4/ip_unprivileged_port_start", 0, "0");
+  /* Ctrl-Alt-Del becomes SIGINT to us. */
+  reboot(RB_DISABLE_CAD);
+  setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
+  setenv("HOME", "/root", 1);
+}
+
+static void tell_reset_cause(void) {
+  char text[2048] = "", disk[64] = "", cause[REASON_SIZE], line[REASON_SIZE + 16];
+  read_text(BOOT_FILE, text, sizeof text);
+  find_value(text, "DISK", disk, sizeof disk);
+  record_boot(&record, disk, dog.caused_reset, cause, sizeof cause);
+  say("last reset: %s", cause);
+  snprintf(line, sizeof line, "RESET_CAUSE=%s\n", cause);
+  write_text(BOOT_FILE, O_APPEND, line);
+}
+
+static void reap(int64_t now) {
+  int status;
+  pid_t pid;
+  while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+    if (pid == hearthd.pid) supervise_died(&hearthd, status, now);
+    if (pid == shell.pid) shell_died(&shell, now);
+    shutdown_died(&down, pid);
+  }
+}
+
+/* Stops petting, and says so in the record: not all hardware tells that it was the watchdog. */
+static void starve(void) {
+  say(dog.fd < 0 ? "asked to stop petting, but there is no watchdog" : "petting has stopped: waiting for the watchdog");
+  if (dog.fd < 0) return;
+  starving = true;
+  record_write(&record, PHASE_STARVED, "");
+}
+
+static void obey(const struct signalfd_siginfo *info, int64_t now) {
+  char why[64];
+  snprintf(why, sizeof why, "signal %u from process %u", info->ssi_signo, info->ssi_pid);
+  switch (info->ssi_signo) {
+    case SIGCHLD:
+      reap(now);
+      break;
+    case SIGTERM:
+    case SIGINT:
+      shutdown_begin(&down, RB_AUTOBOOT, why, &hearthd, now);
+      break;
+    case SIGUSR1:
+      shutdown_begin(&down, RB_HALT_SYSTEM, why, &hearthd, now);
+      break;
+    case SIGUSR2:
+      shutdown_begin(&down, RB_POWER_OFF, why, &hearthd, now);
+      break;
+    case SIGNAL_STARVE:
+      starve();
+      break;
+    default:
+      break;
+  }
+}
+
+static bool alone(void) {
+  siginfo_t info;
+  return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD;
+}
+
+_Noreturn static void leave(void) {
+  record_write(&record, PHASE_DOWN, down.reason);
+  say("down: %s", down.reason);
+  reboot((int)down.how);
+  boot_failed("the kernel refuses to go down");
+}
+
+static void tick(int64_t now) {
+  if (!starving) watchdog_tick(&dog, now);
+  supervise_tick(&hearthd, now);
+  if (hearthd.gave_up && down.step == SHUTDOWN_NOT_YET) {
+    char why[64];
+    snprintf(why, sizeof why, "hearthd %s", hearthd.gave_up);
+    shutdown_begin(&down, RB_AUTOBOOT, why, &hearthd, now);
+  }
+  if (down.step == SHUTDOWN_NOT_YET) {
+    shell_tick(&shell, now);
+    if (now >= next_record) {
+      next_record = now + HOUR_MS;
+      record_write_hourly(&record);
+    }
+  } else {
+    shutdown_tick(&down, &hearthd, alone(), now);
+    if (down.step == SHUTDOWN_READY) leave();
+  }
+}
+
+static int64_t next_due(void) {
+  int64_t due = earlier(starving ? NEVER : dog.due, hearthd.due);
+  return earlier(due, down.step == SHUTDOWN_NOT_YET ? earlier(shell.due, next_record) : down.due);
+}
+
+_Noreturn static void loop(int signals) {
+  for (;;) {
+    int64_t now = now_ms();
+    tick(now);
+    struct pollfd fds[2] = {{.fd = signals, .events = POLLIN}, {.fd = hearthd.link.in, .events = POLLIN}};
+    poll(fds, 2, poll_timeout(next_due(), now));
+    now = now_ms();
+    if (fds[1].revents) supervise_readable(&hearthd, now);
+    struct signalfd_siginfo info;
+    while (read(signals, &info, sizeof info) == sizeof info) obey(&info, now);
+  }
+}
+
+static int block_signals(void) {
+  static const int ours[] = {SIGCHLD, SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGNAL_STARVE};
+  sigset_t set;
+  sigemptyset(&set);
+  for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) sigaddset(&set, ours[i]);
+  sigprocmask(SIG_SETMASK, &set, NULL);
+  signal(SIGPIPE, SIG_IGN);
+  return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+int stage2(void) {
+  static char *const argv[] = {"/usr/bin/node", "--disable-warning=ExperimentalWarning", "/usr/lib/hearth/hearthd.mjs",
+                               NULL};
+  int signals = block_signals();
+  open_standard_files();
+  boot_read(&boot);
+  log_to_device(strcmp(boot.console, "none") != 0);
+  watchdog_adopt(&dog, getenv(WATCHDOG_FD_VARIABLE), WATCHDOG_PATH, now_ms());
+  unsetenv(WATCHDOG_FD_VARIABLE);
+  if (signals < 0) boot_failed("no signalfd");
+  set_up_system();
+  tell_reset_cause();
+  if (access("/etc/hearth/example-key", F_OK) == 0)
+    say("WARNING: this firmware is signed with Hearth's public example key: anyone can sign for it");
+  int64_t now = now_ms();
+  next_record = now + HOUR_MS;
+  shell_init(&shell, strcmp(boot.console, "shell") == 0 ? boot.shell : "", now);
+  hearthd = (struct supervised){.name = "hearthd",
+                                .argv = argv,
+                                .beat_seconds = boot.beat_seconds,
+                                .first_beat_ms = FIRST_BEAT_MS,
+                                .in_child = hearthd_child,
+                                .after_death = hearthd_dead};
+  supervise_begin(&hearthd, now);
+  loop(signals);
+}

@@ -1,0 +1,168 @@
+#include "supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "log.h"
+
+/* The descriptor that the program finds its end of the socket at; HEART_FD says so. */
+#define CHILD_FD 3
+/* A process that SIGKILL does not end within this hangs in the kernel. */
+#define KILL_WITHIN_MS 10000
+#define READS_AT_ONCE 64
+
+int restart_delay(struct restarts *restarts, int64_t now) {
+  int kept = 0;
+  for (int i = 0; i < restarts->count; i++)
+    if (now - restarts->at[i] < RESTART_WINDOW_MS) restarts->at[kept++] = restarts->at[i];
+  restarts->count = kept;
+  if (kept == RESTARTS_MAX) return -1;
+  restarts->at[restarts->count++] = now;
+  return kept == 0 ? 0 : 1000 << (kept - 1);
+}
+
+_Noreturn static void become(const struct supervised *s, int socket) {
+  char seconds[16];
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  if (s->in_child) s->in_child();
+  if (socket == CHILD_FD)
+    fcntl(socket, F_SETFD, 0);
+  else
+    dup2(socket, CHILD_FD);
+  snprintf(seconds, sizeof seconds, "%d", s->beat_seconds);
+  setenv("HEART_FD", "3", 1);
+  setenv("HEART_BEAT_TIMEOUT", seconds, 1);
+  execvp(s->argv[0], s->argv);
+  say("cannot execute %s: %s", s->argv[0], strerror(errno));
+  _exit(errno == ENOENT ? 127 : 126);
+}
+
+static void close_link(struct supervised *s) {
+  if (s->link.in >= 0) close(s->link.in);
+  s->link.in = s->link.out = -1;
+}
+
+static void again(struct supervised *s, int64_t now) {
+  int delay = restart_delay(&s->restarts, now);
+  if (delay < 0) {
+    say("%s was restarted %d times within %d s: giving up", s->name, RESTARTS_MAX, RESTART_WINDOW_MS / 1000);
+    s->gave_up = "restarted too often";
+    s->phase = SUPERVISED_ENDED;
+    s->due = NEVER;
+    return;
+  }
+  if (delay > 0) say("starting %s again in %d s", s->name, delay / 1000);
+  s->phase = SUPERVISED_WAITING;
+  s->due = now + delay;
+}
+
+static void start(struct supervised *s, int64_t now) {
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+    say("cannot start %s: %s", s->name, strerror(errno));
+    again(s, now);
+    return;
+  }
+  pid_t pid = fork();
+  if (pid == 0) become(s, pair[1]);
+  close(pair[1]);
+  /* Only our end: whoever fills it by not reading must not stop heart. */
+  fcntl(pair[0], F_SETFL, O_NONBLOCK);
+  link_init(&s->link, pair[0], pair[0]);
+  if (pid < 0) {
+    say("cannot start %s: %s", s->name, strerror(errno));
+    close_link(s);
+    again(s, now);
+    return;
+  }
+  s->pid = pid;
+  s->phase = SUPERVISED_RUNNING;
+  s->shut_down = false;
+  s->heard = now;
+  s->due = s->first_beat_ms ? now + s->first_beat_ms : NEVER;
+  link_ack(&s->link);
+  say("started %s, pid %d", s->name, (int)pid);
+}
+
+void supervise_begin(struct supervised *s, int64_t now) {
+  s->link.in = s->link.out = -1;
+  s->phase = SUPERVISED_WAITING;
+  s->due = now;
+}
+
+void supervise_tick(struct supervised *s, int64_t now) {
+  if (now < s->due) return;
+  if (s->phase == SUPERVISED_WAITING) {
+    start(s, now);
+  } else if (s->phase == SUPERVISED_RUNNING) {
+    say("%s has not beaten for %lld ms: killing it", s->name, (long long)(now - s->heard));
+    kill(s->pid, SIGKILL);
+    s->phase = SUPERVISED_KILLING;
+    s->due = now + KILL_WITHIN_MS;
+  } else if (s->phase == SUPERVISED_KILLING) {
+    say("%s, pid %d, cannot be killed", s->name, (int)s->pid);
+    s->gave_up = "cannot be killed";
+    s->due = NEVER;
+  }
+}
+
+static void hear(struct supervised *s, int op, int64_t now) {
+  if (op == HEART_BEAT) {
+    s->heard = now;
+    if (s->phase == SUPERVISED_RUNNING && !s->shut_down && !s->stopping)
+      s->due = now + (int64_t)s->beat_seconds * 1000;
+  } else if (op == HEART_SHUT_DOWN) {
+    s->shut_down = true;
+    if (s->phase == SUPERVISED_RUNNING) s->due = NEVER;
+  } else if (op == HEART_PREPARING_CRASH) {
+    say("%s is crashing", s->name);
+  } else if (op == LINK_CLOSED) {
+    /* Without a socket it cannot beat any more; the deadline that stands will end it. */
+    close_link(s);
+  }
+}
+
+void supervise_readable(struct supervised *s, int64_t now) {
+  /* Several reads, so that a beat that has come is heard before its deadline is looked at; not without end, or a
+     program that floods us would be the only one served. */
+  for (int i = 0; i < READS_AT_ONCE && s->link.in >= 0; i++) hear(s, link_receive(&s->link), now);
+}
+
+static void say_end(const struct supervised *s) {
+  if (WIFSIGNALED(s->status))
+    say("%s was ended by signal %d (%s)", s->name, WTERMSIG(s->status), strsignal(WTERMSIG(s->status)));
+  else
+    say("%s ended with status %d", s->name, WEXITSTATUS(s->status));
+}
+
+void supervise_died(struct supervised *s, int status, int64_t now) {
+  bool success = s->shut_down || (WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  s->pid = 0;
+  s->status = status;
+  s->gave_up = NULL;
+  close_link(s);
+  say_end(s);
+  if (s->after_death) s->after_death();
+  if (s->stopping || (s->until_success && success)) {
+    s->phase = SUPERVISED_ENDED;
+    s->due = NEVER;
+  } else {
+    again(s, now);
+  }
+}
+
+void supervise_stop(struct supervised *s, int signal) {
+  s->stopping = true;
+  if (s->phase == SUPERVISED_WAITING) s->phase = SUPERVISED_ENDED;
+  if (s->phase != SUPERVISED_KILLING) s->due = NEVER;
+  if (s->pid) kill(s->pid, signal);
+}
