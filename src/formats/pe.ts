@@ -46,6 +46,7 @@ export function readPe(bytes: Uint8Array): Pe {
   const coff = signature + 4;
   const optional = coff + COFF_SIZE;
   // Up to the data directories, whose number is the last field read.
+  if (signature % 4 !== 0) throw notPe('PE', LFANEW);
   if (optional + 112 > bytes.length || view.getUint32(signature, true) !== 0x4550) throw notPe('PE', LFANEW);
   if (view.getUint16(optional, true) !== PE32_PLUS) throw notPe('PE32+', optional);
   const machine = view.getUint16(coff, true);
@@ -58,13 +59,19 @@ export function readPe(bytes: Uint8Array): Pe {
   if (optional + 112 + directories * 8 > sectionTable) {
     throw new FormatError('pe', 'the data directories do not fit their header', { offset: optional + 108 });
   }
+  const sizeOfHeaders = view.getUint32(optional + 60, true);
+  if (sizeOfHeaders > bytes.length) {
+    throw new FormatError('pe', `headers of ${sizeOfHeaders} bytes in a file of ${bytes.length}`, {
+      offset: optional + 60,
+    });
+  }
   const security = optional + 112 + SECURITY_DIRECTORY * 8;
   return {
     machine: MACHINES[machine] ?? machine,
     at: { coff, optional, sectionTable },
     sectionAlignment: powerOfTwo(view, optional + 32),
     fileAlignment: powerOfTwo(view, optional + 36),
-    sizeOfHeaders: view.getUint32(optional + 60, true),
+    sizeOfHeaders,
     signed: directories > SECURITY_DIRECTORY && view.getUint32(security, true) !== 0,
     sections: Array.from({ length: sectionCount }, (_, i) =>
       readSection(bytes, view, sectionTable + i * SECTION_HEADER_SIZE),
@@ -79,12 +86,15 @@ export function readPe(bytes: Uint8Array): Pe {
 export function peChecksum(bytes: Uint8Array, at: { optional: number }): number {
   const field = at.optional + 64;
   let sum = 0;
-  // Thirty-two bits at a time: carries beyond 16 bits are folded at the end, and 2^21 additions fit a safe integer.
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const addWord = (word: number, sign: 1 | -1) => {
+    sum += sign * ((word & 0xffff) + (word >>> 16));
+  };
+  // Two words at a time; carries are folded once, at the end: even 4 GiB of them stay a safe integer.
   const whole = bytes.length & ~3;
-  for (let i = 0; i < whole; i += 4) sum += view.getUint32(i, true);
-  for (let i = whole; i < bytes.length; i++) sum += (bytes[i] ?? 0) * 2 ** (8 * (i - whole));
-  sum -= view.getUint32(field, true);
+  for (let i = 0; i < whole; i += 4) addWord(view.getUint32(i, true), 1);
+  for (let i = whole; i < bytes.length; i++) sum += (bytes[i] ?? 0) << (8 * (i % 2));
+  addWord(view.getUint32(field, true), -1);
   while (sum > 0xffff) sum = (sum % 0x10000) + Math.floor(sum / 0x10000);
   return (sum + bytes.length) >>> 0;
 }
