@@ -56,8 +56,9 @@ async function get(url: string): Promise<Buffer> {
   return Buffer.from(await response.arrayBuffer());
 }
 
-/** Every package of an architecture in all suites, newest version of each name. */
-async function candidates(debianArch: string): Promise<Map<string, Candidate>> {
+/** The wanted packages of an architecture in all suites, newest version of each name. */
+async function candidates(arch: Arch, wanted: (name: string) => boolean): Promise<Map<string, Candidate>> {
+  const debianArch = DEBIAN_ARCH[arch];
   const newest = new Map<string, Candidate>();
   for (const { archive, suite } of SUITES) {
     const { base, text, date } = await release(archive, suite);
@@ -70,7 +71,7 @@ async function candidates(debianArch: string): Promise<Map<string, Candidate>> {
       const stanzas = Buffer.from(await xzDecompress(index)).toString('utf8').split('\n\n');
       for (const stanza of stanzas) {
         const candidate = parseStanza(stanza, archive, date);
-        if (candidate && isNewer(candidate, newest.get(candidate.name))) newest.set(candidate.name, candidate);
+        if (candidate && wanted(candidate.name) && isNewer(candidate, newest.get(candidate.name))) newest.set(candidate.name, candidate);
       }
     }
   }
@@ -150,14 +151,17 @@ function summary(before: Lock | undefined, after: Lock): string[] {
 }
 
 const wanted = process.argv.slice(2);
+const locking = wanted.length > 0 ? wanted : targetNames();
+const targets = await Promise.all(locking.map((name) => loadTarget(name, { lockMayBeMissing: true })));
+const names = new Set(targets.flatMap(({ target }) => target.packages.map(({ name }) => name)));
 const indexes = new Map<Arch, Map<string, Candidate>>();
-for (const name of wanted.length > 0 ? wanted : targetNames()) {
-  const { target, lockUrl, lock: before } = await loadTarget(name, { lockMayBeMissing: true });
-  const all = indexes.get(target.arch) ?? (await candidates(DEBIAN_ARCH[target.arch]));
+for (const { target, lockUrl, lock: before } of targets) {
+  const isWanted = (name: string): boolean => names.has(name) || KERNEL_PACKAGE[target.arch].test(name);
+  const all = indexes.get(target.arch) ?? (await candidates(target.arch, isWanted));
   indexes.set(target.arch, all);
   const lock = lockTarget(target, all);
   writeFileSync(lockUrl, `${JSON.stringify(lock, null, 2)}\n`);
   const changes = summary(before, lock);
-  console.log(`${name}: ${changes.length === 0 ? 'unchanged' : ''}`);
+  console.log(`${target.name}: ${changes.length === 0 ? 'unchanged' : ''}`);
   for (const line of changes) console.log(line);
 }

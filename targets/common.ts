@@ -25,8 +25,8 @@ export function basePackages(arch: Arch): PackagePick[] {
     { name: 'libcom-err2', files: [`${lib}/libcom_err.so.2*`] },
     { name: 'libblkid1', files: [`${lib}/libblkid.so.1*`] },
     { name: 'libuuid1', files: [`${lib}/libuuid.so.1*`] },
-    { name: 'ca-certificates', files: ['usr/share/ca-certificates/mozilla/'] },
-    { name: 'tzdata', files: ['usr/share/zoneinfo/Etc/UTC'] },
+    // Holds the licence text of the two GCC libraries above.
+    { name: 'gcc-14-base', files: [] },
   ];
 }
 

@@ -1,0 +1,56 @@
+import { readerOf, sparseReader } from '../../formats/bytes.ts';
+import { type FatFile, readFat, writeFat } from '../../formats/fat/index.ts';
+import { FIRST_PARTITION } from '../../update/layout.ts';
+import type { PiBoot } from '../target.ts';
+import { type BootInput, commandLine } from './cmdline.ts';
+
+const SECTOR = 512;
+
+/** The only bytes in which the boot partitions of slot a and b differ. */
+export interface SlotVariant {
+  /** Bytes from the start of the payload. */
+  offset: number;
+  a: Uint8Array;
+  b: Uint8Array;
+}
+
+/** The FAT file system of a Pi's boot slot: firmware, kernel, initramfs, device trees, config.txt, cmdline.txt. */
+export async function buildPiBoot(input: BootInput, boot: PiBoot): Promise<{ payload: Uint8Array; variant: SlotVariant }> {
+  const cmdline = (slot: 'a' | 'b'): Uint8Array => Buffer.from(`${commandLine(input)} hearth.slot=${slot}\n`);
+  const files: FatFile[] = [
+    { path: 'cmdline.txt', content: cmdline('a') },
+    { path: 'config.txt', content: Buffer.from(configTxt(boot)) },
+    { path: 'kernel8.img', content: await input.part('kernel') },
+    { path: 'initramfs.img', content: await input.part('initramfs') },
+  ];
+  for (const path of boot.blobs) {
+    files.push({ path: path.split('/').at(-1) ?? path, content: await input.part(path) });
+  }
+  for (const name of boot.dtbs) files.push({ path: `${name}.dtb`, content: await input.part(`dtb/${name}`) });
+
+  const image = writeFat(files, {
+    type: 16,
+    size: boot.slotSize,
+    label: 'HEARTHBOOT',
+    volumeId: Number.parseInt(input.uuid.slice(0, 8), 16),
+    hiddenSectors: FIRST_PARTITION / SECTOR,
+    time: input.time,
+  });
+  // What lies behind the last file is free space: it need not travel.
+  const used = Math.max(...image.pieces.map(({ offset, bytes }) => offset + bytes.length));
+  const payload = Buffer.from(sparseReader(image)(0, Math.ceil(used / SECTOR) * SECTOR));
+  const [extent] = readFat(readerOf(payload)).extents('cmdline.txt');
+  if (!extent) throw new Error('cmdline.txt has no place in the boot partition');
+  return { payload, variant: { offset: extent.offset, a: cmdline('a'), b: cmdline('b') } };
+}
+
+function configTxt(boot: PiBoot): string {
+  return ['# Written by Hearth.', ...boot.config, 'kernel=kernel8.img', 'initramfs initramfs.img followkernel', ''].join('\n');
+}
+
+/** autoboot.txt: which boot partition, and which one for a one-shot trial. Fits one sector; padded to it. */
+export function autobootTxt(slot: 'a' | 'b'): Uint8Array {
+  const [own, other] = slot === 'a' ? [2, 3] : [3, 2];
+  const text = `[all]\ntryboot_a_b=1\nboot_partition=${own}\n[tryboot]\nboot_partition=${other}\n`;
+  return Buffer.from(text.padEnd(SECTOR, '\n'));
+}

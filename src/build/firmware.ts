@@ -1,0 +1,234 @@
+import { createHash } from 'node:crypto';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { isExampleKey } from '../archive/example-key.ts';
+import { parsePublicKey } from '../archive/public-key.ts';
+import type { Signer } from '../archive/signer.ts';
+import { type PayloadInput, type Written, writeFirmware } from '../archive/write.ts';
+import { DEFAULT_DATA, type FirmwareInfo } from '../device/firmware-info.ts';
+import { FwError } from '../errors.ts';
+import { writeSquashfs, zstdCompressor } from '../formats/squashfs/index.ts';
+import type { DirNode } from '../formats/tree.ts';
+import type { Project } from '../project/load.ts';
+import { cacheDir } from '../../bin/pinned-node.js';
+import type { BootInput } from './boot/cmdline.ts';
+import { buildPiBoot } from './boot/pi.ts';
+import { buildUki } from './boot/uefi.ts';
+import { type Bundle, bundleApp, bundleHearthd } from './bundle.ts';
+import { Cache, diskError, writeWhole } from './cache.ts';
+import { addFirmware, addIdentity } from './rootfs.ts';
+import { findSigner } from './signing.ts';
+import { checkElfFiles } from './system/elf-check.ts';
+import { prepareSystem, type System } from './system/index.ts';
+import { loadTarget, type LoadedTarget } from './targets.ts';
+import { treeHash } from './tree.ts';
+import { uuidFromHash } from './uuid.ts';
+
+export interface BuildOptions {
+  /** Default: the first of the project's targets. */
+  target?: string;
+  /** Path of the .fw; default NAME-VERSION-TARGET.fw in the project. */
+  out?: string;
+  /** Told what is being done, for people. */
+  onStep?: (text: string) => void;
+}
+
+export interface BuildResult {
+  path: string;
+  /** Bytes. */
+  size: number;
+  sha256: string;
+  uuid: string;
+  product: string;
+  version: string;
+  target: string;
+  dev: boolean;
+  exampleKey: boolean;
+  /** Seconds of each step. */
+  seconds: Record<string, number>;
+  /** Which parts were not made anew. */
+  cached: { system: boolean; files: { hits: number; misses: number } };
+}
+
+/** zstd's level for the root: what is built once and flashed a thousand times is worth the seconds. */
+const ROOT_LEVEL = 19;
+const ROOT_BLOCK = 1024 * 1024;
+const BOOT_LEVEL = 19;
+
+/** The whole pipeline: system, bundles, root, boot payload, signed .fw. Same inputs, same bytes. */
+export async function buildFirmware(project: Project, options: BuildOptions = {}): Promise<BuildResult> {
+  const loaded = await loadTarget(chooseTarget(project, options.target));
+  const { target } = loaded;
+  const signer = await findSigner(project);
+  const cache = new Cache(cacheDir());
+  const clock = new StepClock(options.onStep ?? (() => {}));
+
+  const system = await clock.run('system', () => prepareSystem(loaded, cache, options.onStep ?? (() => {})));
+  const [hearthd, app] = await clock.run('bundle', () => Promise.all([bundleHearthd(), bundleApp(project, target.arch)]));
+  const info = describe(project, loaded, signer);
+  const root = addFirmware(system.root, { hearthd, app, project, info });
+  const uuid = firmwareUuid(root, system, info);
+  addIdentity(root, { ...info, uuid });
+  if (app.addons.size > 0) await checkElfFiles(root, target.arch);
+
+  const squashfs = await clock.run('root', () =>
+    writeSquashfs(root, {
+      blockSize: ROOT_BLOCK,
+      mtime: seconds(loaded.lock.date),
+      compress: zstdCompressor(ROOT_LEVEL),
+      compressorLevel: ROOT_LEVEL,
+      compressorVersion: process.versions.zstd ?? 'unknown',
+      cache: { get: (key) => cache.get('blocks', key), put: (key, value) => cache.put('blocks', key, value) },
+      last: ['/srv/app', '/usr/lib/hearth', '/etc/hearth'],
+    }),
+  );
+  if (squashfs.size > target.rootSlotSize) throw rootTooLarge(squashfs, target.rootSlotSize);
+  const boot = await clock.run('boot', () => bootPayloads(loaded, project, system, uuid));
+
+  const path = options.out ?? join(project.dir, `${info.product}-${info.version}-${target.name}.fw`);
+  const written = await clock.run('firmware', () =>
+    writeToFile(path, {
+      product: info.product,
+      version: info.version,
+      target: target.name,
+      arch: target.arch,
+      uuid,
+      created: loaded.lock.date.replace(/\.\d+Z$/, 'Z'),
+      trustedKeys: project.config.updateKeys,
+      dataSize: project.config.dataSize,
+      payloads: [
+        ...boot,
+        { name: 'root', pieces: squashfs.image, boundaries: squashfs.boundaries, storage: { encoding: 'raw' }, slotSize: target.rootSlotSize },
+      ],
+    }, signer, cache),
+  );
+  await writeMaps(path, { app, hearthd });
+  return {
+    path,
+    size: written.size,
+    sha256: written.sha256,
+    uuid,
+    product: info.product,
+    version: info.version,
+    target: target.name,
+    dev: info.dev,
+    exampleKey: info.exampleKey,
+    seconds: clock.seconds,
+    cached: { system: system.cached, files: cache.counts },
+  };
+}
+
+function chooseTarget(project: Project, wanted: string | undefined): string {
+  const { targets } = project.config;
+  const name = wanted ?? targets[0] ?? '';
+  if (wanted === undefined || targets.includes(wanted)) return name;
+  throw new FwError('target-not-listed', `the project is not built for the target '${wanted}'`, {
+    where: `${project.configFile}: targets`,
+    expected: `one of ${targets.join(', ')}`,
+    remedy: `Add '${wanted}' to the project's targets, if its hardware is meant.`,
+  });
+}
+
+/** What the device will know of itself, but for the UUID, which is a hash of this too. */
+function describe(project: Project, { target, lock }: LoadedTarget, signer: Signer): Omit<FirmwareInfo, 'uuid'> {
+  const { config } = project;
+  const { entry: _, nodeArgs: __, ...app } = config.app;
+  return {
+    product: config.name,
+    version: config.version,
+    target: target.name,
+    console: config.console,
+    dev: config.dev,
+    exampleKey: isExampleKey(parsePublicKey(signer.publicKey)),
+    app,
+    network: { hostname: config.network.hostname ?? config.name, dhcp: config.network.dhcp },
+    data: DEFAULT_DATA,
+    kernelVersion: lock.kernel,
+  };
+}
+
+/** A hash of all that makes the firmware what it is: equal inputs have the same UUID. */
+function firmwareUuid(root: DirNode, system: System, info: Omit<FirmwareInfo, 'uuid'>): string {
+  const hash = createHash('sha256').update(treeHash(root)).update(system.key).update(JSON.stringify(info));
+  return uuidFromHash(hash.digest());
+}
+
+async function bootPayloads({ target, lock }: LoadedTarget, project: Project, system: System, uuid: string): Promise<PayloadInput[]> {
+  const storage = { encoding: 'zstd', level: BOOT_LEVEL } as const;
+  const input: BootInput = {
+    target,
+    config: project.config,
+    uuid,
+    version: project.config.version,
+    part: (name) => system.part(name),
+    time: new Date(lock.date),
+  };
+  const loader: PayloadInput = { name: 'loader', pieces: [await system.part('loader')], storage: { encoding: 'raw' } };
+  if (target.boot.family === 'uefi') {
+    const uki = await buildUki(input, target.boot);
+    return [loader, { name: 'boot', pieces: [uki], storage, slotSize: target.boot.slotSize }];
+  }
+  const { payload, variant } = await buildPiBoot(input, target.boot);
+  return [loader, { name: 'boot', pieces: [payload], storage, slotSize: target.boot.slotSize, variants: [variant] }];
+}
+
+async function writeToFile(path: string, input: Parameters<typeof writeFirmware>[0], signer: Signer, cache: Cache): Promise<Written> {
+  const temporary = `${path}.part-${process.pid}`;
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    const file = await open(temporary, 'w');
+    let written: Written;
+    try {
+      written = await writeFirmware(input, signer, (bytes) => file.writeFile(bytes), {
+        cache: { get: (key) => cache.get('chunks', key), put: (key, value) => cache.put('chunks', key, value) },
+      });
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+    return written;
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw diskError(error, path);
+  }
+}
+
+/** Source maps stay with the developer, beside the firmware: a stack trace from the field can then be read. */
+async function writeMaps(path: string, bundles: { app: Bundle; hearthd: Bundle }): Promise<void> {
+  const folder = `${path}.map`;
+  await writeWhole(join(folder, 'app.mjs.map'), [bundles.app.map]);
+  await writeWhole(join(folder, 'hearthd.mjs.map'), [bundles.hearthd.map]);
+}
+
+function rootTooLarge(squashfs: { size: number; largest: { path: string; stored: number }[] }, limit: number): FwError {
+  const largest = squashfs.largest.slice(0, 5).map(({ path, stored }) => `${path} (${(stored / 1e6).toFixed(1)} MB)`);
+  return new FwError('root-too-large', `the root file system is ${squashfs.size - limit} bytes too large`, {
+    where: 'the root payload',
+    expected: `at most ${limit} bytes, the size of a root slot`,
+    remedy: `Make the app smaller. The largest files: ${largest.join(', ')}.`,
+  });
+}
+
+function seconds(iso: string): number {
+  return Math.floor(Date.parse(iso) / 1000);
+}
+
+/** Times each step of the pipeline. */
+class StepClock {
+  readonly seconds: Record<string, number> = {};
+  readonly #tell: (text: string) => void;
+
+  constructor(tell: (text: string) => void) {
+    this.#tell = tell;
+  }
+
+  async run<T>(name: string, work: () => Promise<T>): Promise<T> {
+    this.#tell(name);
+    const start = performance.now();
+    try {
+      return await work();
+    } finally {
+      this.seconds[name] = Math.round(performance.now() - start) / 1000;
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { type FirmwareFile, openFirmware } from '../archive/index.ts';
+import type { Piece } from '../formats/bytes.ts';
+import { flashedEnv } from '../update/env.ts';
+import { ENV, MiB } from '../update/layout.ts';
+import { diskError } from './cache.ts';
+import { piDisk } from './disk/pi.ts';
+import { type DiskPlan, planDisk } from './disk/plan.ts';
+import { uefiDisk } from './disk/uefi.ts';
+import type { Target } from './target.ts';
+import { loadTarget } from './targets.ts';
+
+export interface ImageResult {
+  path: string;
+  /** Bytes of the disk; the file is sparse. */
+  size: number;
+  /** Bytes that are not holes. */
+  written: number;
+  uuid: string;
+  version: string;
+  target: string;
+}
+
+/** What an older firmware, which does not say, gets as its data partition. */
+const DEFAULT_DATA_SIZE = 64 * MiB;
+
+/**
+ * Makes the image of a whole disk from a firmware: partition table, boot files, environment, slot a. Slot b and
+ * the data partition are empty; the device makes its file system at the first boot. Same firmware, same image.
+ * @param size of the whole disk, bytes; the least that fits when left out
+ */
+export async function writeImage(firmware: string, path: string, { size }: { size?: number } = {}): Promise<ImageResult> {
+  const fw = await openFirmware(firmware, { trust: 'self' });
+  try {
+    const { manifest } = fw;
+    const { target } = await loadTarget(manifest.target);
+    const dataSize = manifest.dataSize ?? DEFAULT_DATA_SIZE;
+    const plan = planDisk({ target, dataSize, ...(size === undefined ? {} : { diskSize: size }) });
+    const pieces = [...(await bootPieces(fw, target, plan)), ...envPieces(fw)];
+    const written = await writeDisk(path, plan, pieces, fw);
+    const { uuid, version } = manifest;
+    return { path, size: plan.size, written, uuid, version, target: target.name };
+  } finally {
+    await fw.close();
+  }
+}
+
+async function bootPieces(fw: FirmwareFile, target: Target, plan: DiskPlan): Promise<Piece[]> {
+  const { uuid, created } = fw.manifest;
+  const time = new Date(created);
+  const [loader, boot] = [await payloadBytes(fw, 'loader'), await payloadBytes(fw, 'boot')];
+  return target.boot.family === 'uefi'
+    ? uefiDisk(plan, target.boot, { loader, uki: boot, uuid, time })
+    : piDisk(plan, { bootcode: loader, boot, uuid, time });
+}
+
+function envPieces(fw: FirmwareFile): Piece[] {
+  const copies = flashedEnv(fw.manifest);
+  return copies.map((bytes, index) => ({ offset: ENV.offsets[index] ?? 0, bytes }));
+}
+
+async function payloadBytes(fw: FirmwareFile, name: string): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const { bytes } of fw.read(name)) chunks.push(bytes);
+  return Buffer.concat(chunks);
+}
+
+/** Writes beside the wanted name and renames: an interrupted run leaves no half image under it. */
+async function writeDisk(path: string, plan: DiskPlan, pieces: Piece[], fw: FirmwareFile): Promise<number> {
+  const temporary = `${path}.part-${process.pid}`;
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    const file = await open(temporary, 'w');
+    let written = 0;
+    try {
+      await file.truncate(plan.size);
+      for (const { offset, bytes } of pieces) {
+        await writeAt(file, offset, bytes);
+        written += bytes.length;
+      }
+      for await (const { offset, bytes } of fw.read('root')) {
+        await writeAt(file, plan.root[0].offset + offset, bytes);
+        written += bytes.length;
+      }
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+    return written;
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw diskError(error, path);
+  }
+}
+
+async function writeAt(file: FileHandle, offset: number, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    at += (await file.write(bytes, at, bytes.length - at, offset + at)).bytesWritten;
+  }
+}

@@ -1,0 +1,57 @@
+import { FwError } from '../../errors.ts';
+import { type Elf, isElf, readElf } from '../../formats/elf.ts';
+import type { DirNode, TreeNode } from '../../formats/tree.ts';
+import type { Arch } from '../target.ts';
+import { walk } from '../tree.ts';
+
+const ELF_MAGIC_BYTES = 4;
+
+/**
+ * Every ELF file in a root: for the target's machine, its dynamic loader there, and every library that it needs
+ * there too. A program that cannot be loaded is found at build time, by name, and not in the field.
+ */
+export async function checkElfFiles(root: DirNode, arch: Arch): Promise<void> {
+  const files = new Map([...walk(root)]);
+  const libraries = new Set([...files.keys()].filter((path) => /^usr\/lib(64)?\//.test(path)).map((path) => path.split('/').at(-1)));
+  for (const [path, node] of files) {
+    if (node.type !== 'file' || node.content.size < ELF_MAGIC_BYTES) continue;
+    const bytes = await node.content.read();
+    if (isElf(bytes)) checkOne(path, readElf(bytes), arch, libraries, files);
+  }
+}
+
+function checkOne(
+  path: string,
+  elf: Elf,
+  arch: Arch,
+  libraries: Set<string | undefined>,
+  files: Map<string, TreeNode>,
+): void {
+  if (elf.machine !== arch) {
+    throw new FwError('elf-wrong-arch', `${path} is for ${elf.machine}, not for ${arch}`, {
+      where: path,
+      expected: `an ELF file for ${arch}`,
+      remedy: 'Use the package or addon that is built for the target.',
+    });
+  }
+  if (elf.interpreter && !exists(elf.interpreter, files)) {
+    throw new FwError('library-missing', `${path} needs the dynamic loader ${elf.interpreter}`, {
+      where: path,
+      expected: elf.interpreter,
+      remedy: 'Use a program that is built for glibc (Debian’s), not for musl or another system.',
+    });
+  }
+  const missing = elf.needed.find((name) => !libraries.has(name));
+  if (missing) {
+    throw new FwError('library-missing', `${path} needs ${missing}, which the firmware does not have`, {
+      where: path,
+      expected: `${missing} among the libraries of the system`,
+      remedy: 'Link it statically, ship it beside the addon, or take it into the target’s list of packages.',
+    });
+  }
+}
+
+/** Whether an absolute path names a file, with /lib, /lib64 and /bin being links into /usr. */
+function exists(absolute: string, files: Map<string, TreeNode>): boolean {
+  return files.has(absolute.replace(/^\/(lib64|lib|bin|sbin)\//, 'usr/$1/'));
+}

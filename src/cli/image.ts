@@ -1,0 +1,34 @@
+import { resolve } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { writeImage } from '../build/image.ts';
+import { parseSize } from '../project/load.ts';
+import { megabytes, terminalOutput } from './output.ts';
+
+interface Options {
+  output: string;
+  size?: number;
+  json?: boolean;
+}
+
+export function imageCommand(): Command {
+  return new Command('image')
+    .description('Make the image of a whole disk from a firmware')
+    .argument('<file.fw>', 'the firmware')
+    .requiredOption('-o, --output <disk.img>', 'the image')
+    .option('--size <size>', "of the whole disk, bytes or '4 GiB'; the default is the least that fits", diskSize)
+    .option('--json', 'print one JSON object about the result')
+    .addHelpText('after', '\nExample:\n  fw image hello-1.0.0-x86_64.fw -o disk.img --size 4GiB')
+    .action(async (file: string, options: Options) => {
+      const result = await writeImage(resolve(file), resolve(options.output), {
+        ...(options.size ? { size: options.size } : {}),
+      });
+      if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
+      else terminalOutput().line(`${result.path}  ${megabytes(result.size)} disk, ${megabytes(result.written)} written`);
+    });
+}
+
+export function diskSize(text: string): number {
+  const bytes = /^\d+$/.test(text) ? Number(text) : parseSize(text);
+  if (bytes > 0) return bytes;
+  throw new InvalidArgumentError("It must be bytes, or a size such as '512MiB' or '4 GiB'.");
+}

@@ -1,0 +1,33 @@
+import { Command, CommanderError } from 'commander';
+import { readFileSync } from 'node:fs';
+import { buildCommand } from './build.ts';
+import { imageCommand } from './image.ts';
+import { describeError, errorJson } from './output.ts';
+import { runCommand } from './run.ts';
+
+/** Runs the fw command. Returns the exit code: 0 ok, 1 failed, 2 wrong usage. */
+export async function main(args: string[]): Promise<number> {
+  const program = new Command('fw')
+    .description('Turns a TypeScript app into firmware, and runs it.')
+    .version(version(), '-V, --version')
+    .showHelpAfterError('(fw --help shows the usage)')
+    .exitOverride()
+    .addCommand(buildCommand())
+    .addCommand(imageCommand())
+    .addCommand(runCommand());
+  for (const command of program.commands) command.exitOverride();
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (args.includes('--json')) process.stdout.write(`${JSON.stringify(errorJson(error))}\n`);
+    else process.stderr.write(`${describeError(error)}\n`);
+    return 1;
+  }
+}
+
+function version(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
