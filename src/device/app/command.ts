@@ -1,0 +1,63 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import type { DataState } from '../../otp/device.ts';
+import type { BootInfo } from '../boot-info.ts';
+import { GROUPS } from '../devices/permissions.ts';
+import type { FirmwareInfo } from '../firmware-info.ts';
+import { APP_USER, PATHS } from '../paths.ts';
+
+/** Of two processes that need more memory than there is, the kernel ends the app: hearthd brings it back. */
+const OOM_SCORE_ADJ = 500;
+
+/** What the app finds in its environment; `src/otp/device.ts` reads it. */
+export function appEnvironment(
+  info: FirmwareInfo,
+  boot: Pick<BootInfo, 'target' | 'slot' | 'uuid'>,
+  dataState: DataState,
+): Record<string, string> {
+  return {
+    PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+    HOME: PATHS.appData,
+    USER: APP_USER.name,
+    LANG: 'C.UTF-8',
+    NODE_ENV: 'production',
+    // The app's own variables may replace those above, never those below.
+    ...info.app.env,
+    HEARTH_TARGET: boot.target,
+    HEARTH_SLOT: boot.slot,
+    HEARTH_UUID: boot.uuid,
+    HEARTH_PRODUCT: info.product,
+    HEARTH_VERSION: info.version,
+    HEARTH_DATA: PATHS.appData,
+    HEARTH_DATA_STATE: dataState,
+    HEARTH_BEAT_MS: String(info.app.beatTimeoutMs),
+  };
+}
+
+/** `heart exec` and its arguments: becomes the app, as its own user, in its own cgroup, dying with hearthd. */
+export function appCommand(sourceMap: boolean): [program: string, args: string[]] {
+  return [
+    PATHS.heart,
+    [
+      ...['exec', '--user', APP_USER.name, '--groups', Object.keys(GROUPS).join(',')],
+      ...['--cgroup', PATHS.appCgroup, '--pdeathsig', 'KILL', '--setsid', '--cwd', PATHS.appData],
+      ...['--oom-score-adj', String(OOM_SCORE_ADJ), '--no-new-privs', '--', PATHS.node],
+      ...(sourceMap ? ['--enable-source-maps'] : []),
+      ...['--disable-warning=ExperimentalWarning', PATHS.app],
+    ],
+  ];
+}
+
+export function spawnApp(env: Record<string, string>): ChildProcess {
+  const [program, args] = appCommand(existsSync(PATHS.appSourceMap));
+  return spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env });
+}
+
+/** Ends every process of the app at once: its drivers, and what they have started. */
+export function killApp(): void {
+  try {
+    writeFileSync(`${PATHS.appCgroup}/cgroup.kill`, '1');
+  } catch {
+    // heart makes the cgroup with the app's first start; before that there is nothing to kill.
+  }
+}

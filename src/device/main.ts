@@ -1,0 +1,152 @@
+/** hearthd: `fw build` bundles this file to /usr/lib/hearth/hearthd.mjs. It wires the services and decides their order. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DataState } from '../otp/device.ts';
+import { appEnvironment, killApp, spawnApp } from './app/command.ts';
+import { type AppState, createRunner } from './app/runner.ts';
+import { MAX_REBOOTS, rebootReason } from './app/unhealthy.ts';
+import { BOOT_FILE, parseBootInfo } from './boot-info.ts';
+import { createConsole, silentConsole, systemConsole } from './console.ts';
+import { createDataService } from './data/service.ts';
+import { createDevices } from './devices/service.ts';
+import { systemExec } from './exec.ts';
+import { FIRMWARE_FILE, parseFirmwareInfo } from './firmware-info.ts';
+import { connectHeart } from './heart-link.ts';
+import { createNetwork } from './network/service.ts';
+import { PATHS } from './paths.ts';
+import { firstOfBoot, readyLine } from './ready.ts';
+import { createStatusFile } from './status.ts';
+
+/** Importing a large app takes seconds on a slow card; an app that does not call `run()` must still be noticed. */
+const START_TIMEOUT_MS = 60_000;
+/** Services wait so long for the app to be started first; making or repairing /data takes longer. */
+const HEAD_START_MS = 300;
+
+/** Milliseconds since the kernel started: the clock that Linux counts from there, and that never jumps. */
+const now = (): number => Number(process.hrtime.bigint()) / 1e6;
+const hearthdMs = now();
+
+const info = parseFirmwareInfo(readFileSync(FIRMWARE_FILE, 'utf8'));
+const console_ = createConsole(info.console === 'none' ? silentConsole : systemConsole(), now);
+const { say } = console_;
+process.on('uncaughtException', (error) => {
+  say(`hearthd failed: ${error.stack ?? String(error)}`);
+  process.exit(1);
+});
+
+// The first beat as early as can be: heart counts from the moment it started us.
+if (process.env.HEART_FD !== undefined) {
+  connectHeart(Number(process.env.HEART_FD), Number(process.env.HEART_BEAT_TIMEOUT ?? 10), (why) =>
+    say(`the link to heart is lost: ${why}`),
+  );
+}
+
+const boot = parseBootInfo(readFileSync(BOOT_FILE, 'utf8'));
+const exec = systemExec();
+mkdirSync(PATHS.run, { recursive: true });
+if (info.exampleKey) say('this firmware is signed with the public example key: anyone can make one like it');
+if (info.dev) say('this is a development firmware: not for the field');
+
+let data: DataState | 'preparing' = 'preparing';
+const changed = createStatusFile(PATHS.status, () => ({
+  app: runner.state,
+  data,
+  network: Object.fromEntries(network.leases()),
+}));
+const dataService = createDataService(boot, info.data.commitSeconds, exec, say);
+const network = createNetwork(
+  {
+    heart: PATHS.heart,
+    busybox: PATHS.busybox,
+    script: PATHS.udhcpcScript,
+    directory: PATHS.net,
+    cgroup: PATHS.netCgroup,
+    hostname: info.network.hostname,
+    dhcp: info.network.dhcp,
+  },
+  say,
+  changed,
+);
+const devices = createDevices(
+  {
+    listener: [
+      PATHS.heart,
+      'exec',
+      '--pdeathsig',
+      'KILL',
+      '--',
+      PATHS.busybox,
+      'uevent',
+      PATHS.busybox,
+      'env',
+    ],
+  },
+  { exec, say, onNetwork: () => network.refresh() },
+);
+const runner = createRunner(
+  { ...info.app, startTimeoutMs: START_TIMEOUT_MS },
+  {
+    spawn: () => spawnApp(appEnvironment(info, boot, data === 'preparing' ? 'volatile' : data)),
+    killAll: killApp,
+    now,
+    onState: (state) => {
+      changed();
+      onAppState(state);
+    },
+    onOutput: console_.app,
+    onReport: say,
+  },
+);
+let wasHealthy = false;
+function onAppState(state: AppState): void {
+  if (state.name === 'healthy') {
+    if (firstOfBoot(PATHS.ready)) say(readyLine(boot, info, { hearthdMs, appMs: now() }));
+    else if (!wasHealthy) say(`the app is healthy again, pid ${state.pid}`);
+  }
+  wasHealthy = state.name === 'healthy';
+  if (state.name === 'failed') onAppFailed();
+}
+
+function onAppFailed(): void {
+  const { maxRestarts, restartWindowMs } = info.app;
+  say(
+    `the app has failed: more than ${maxRestarts} restarts in ${restartWindowMs / 1000} s. It stays down, the device stays up`,
+  );
+  say(
+    'to mend it: run the app on your machine (node src/app.ts), correct what it says above, and install the new firmware',
+  );
+  if (info.app.onUnhealthy !== 'reboot') return;
+  const reason = rebootReason(boot.resetCause);
+  if (reason === undefined) {
+    say(`${MAX_REBOOTS} reboots have not helped: staying up`);
+    return;
+  }
+  say(`rebooting: ${reason}`);
+  writeFileSync(PATHS.reason, `${reason}\n`);
+  process.kill(1, 'SIGTERM');
+}
+
+let stopping = false;
+async function shutDown(): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  await runner.stop();
+  devices.stop();
+  network.stop();
+  await dataService.release();
+  process.exit(0);
+}
+process.on('SIGTERM', () => void shutDown());
+process.on('SIGINT', () => void shutDown());
+
+// The app first: it starts as soon as its files are there. What is in the kernel already gets its permissions before that.
+devices.grantPresent();
+const appStarted = dataService.prepare().then((state) => {
+  data = state;
+  if (!stopping) runner.start();
+});
+await Promise.race([appStarted, sleep(HEAD_START_MS)]);
+network.refresh();
+await Promise.all([devices.start(), appStarted]);
+await dataService.grow();
+changed();

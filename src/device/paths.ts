@@ -1,0 +1,24 @@
+/** Where things are on a device. One place, so that the root's layout can be read off it. */
+export const PATHS = {
+  heart: '/sbin/heart',
+  node: '/usr/bin/node',
+  busybox: '/bin/busybox',
+  app: '/srv/app/app.mjs',
+  /** There only when the build was told to put it there; then stacks name the app's own source lines. */
+  appSourceMap: '/srv/app/app.mjs.map',
+  udhcpcScript: '/usr/lib/hearth/udhcpc.script',
+  data: '/data',
+  appData: '/data/app',
+  run: '/run/hearth',
+  net: '/run/hearth/net',
+  status: '/run/hearth/status.json',
+  /** Says that this boot's `ready` line has been printed. */
+  ready: '/run/hearth/ready',
+  /** Its first line is the reason that heart records for the way down. */
+  reason: '/run/hearth/reason',
+  appCgroup: '/sys/fs/cgroup/app',
+  netCgroup: '/sys/fs/cgroup/net',
+} as const;
+
+/** The app's user, as in `firmware/rootfs/etc/passwd`; a test compares. */
+export const APP_USER = { name: 'app', uid: 1000, gid: 1000 } as const;

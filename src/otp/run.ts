@@ -1,0 +1,93 @@
+import { type HealthState, healthState } from './health.ts';
+import { type Logger, logger } from './logger.ts';
+import { hearthdParent, type Parent } from './parent.ts';
+import { DEFAULT_STOP_DEADLINE_MS, type Stopper, stopper } from './stop.ts';
+
+/** An app: something that starts, and perhaps something to do when it is asked to stop. */
+export interface App {
+  /** When the promise resolves the app is up, and healthy unless it says otherwise by `health`. */
+  start(): void | Promise<void>;
+  /** Runs before the `onStop` handlers, under the same deadline. */
+  stop?(): void | Promise<void>;
+}
+
+export interface RunEnvironment {
+  parent: Parent;
+  health: HealthState;
+  stopper: Stopper;
+  log: Logger;
+  /** Between beats, milliseconds. */
+  beatEveryMs: number;
+  onSignal(signal: 'SIGTERM' | 'SIGINT', listener: () => void): void;
+  exit(code: number): void;
+}
+
+/**
+ * Runs the app: the one call an app's entry file makes. Tells hearthd that the app has started, beats from the
+ * event loop (a loop that stands still is noticed and the app restarted), declares the app healthy when `start`
+ * has resolved, and stops it in order on SIGTERM, Ctrl-C, hearthd's `stop`, or hearthd's death. When `start` fails
+ * the error is logged and the process exits with 1; hearthd restarts it.
+ *
+ * The process stays up until it is stopped, even when nothing else holds it. On a laptop it does the same without hearthd.
+ */
+export function run(app: App | (() => void | Promise<void>)): void {
+  runIn(
+    {
+      parent: hearthdParent(),
+      health: healthState,
+      stopper,
+      log: logger,
+      beatEveryMs: beatInterval(process.env.HEARTH_BEAT_MS),
+      onSignal: (signal, listener) => process.once(signal, listener),
+      exit: (code) => process.exit(code),
+    },
+    typeof app === 'function' ? { start: app } : app,
+  );
+}
+
+/** Five beats per timeout: four may be late before the app counts as hung. */
+export function beatInterval(timeoutMs: string | undefined): number {
+  const timeout = Number(timeoutMs);
+  return timeout > 0 ? Math.max(50, Math.floor(timeout / 5)) : 2_000;
+}
+
+export function runIn(env: RunEnvironment, app: App): void {
+  const { parent, health, stopper, log } = env;
+  let stopping = false;
+
+  parent.send({ type: 'started' });
+  const beat = setInterval(() => parent.send({ type: 'beat' }), env.beatEveryMs);
+
+  const stop = (deadlineMs: number, why: string): void => {
+    if (stopping) return;
+    stopping = true;
+    log.info(`stopping: ${why}`);
+    if (app.stop) stopper.onStop(() => app.stop?.());
+    stopper.stop(deadlineMs).then(
+      (clean) => {
+        clearInterval(beat);
+        env.exit(clean ? 0 : 1);
+      },
+      () => env.exit(1),
+    );
+  };
+  parent.onMessage((message) => stop(message.deadlineMs, 'hearthd asked'));
+  parent.onGone(() => stop(DEFAULT_STOP_DEADLINE_MS, 'hearthd is gone'));
+  // hearthd sends the message first; the signal is for shells and other supervisors.
+  env.onSignal('SIGTERM', () => stop(DEFAULT_STOP_DEADLINE_MS, 'SIGTERM'));
+  env.onSignal('SIGINT', () => stop(DEFAULT_STOP_DEADLINE_MS, 'interrupted'));
+
+  const started = (): void => {
+    if (!health.spoken && !stopping) health.ok();
+  };
+  const failed = (error: unknown): void => {
+    if (stopping) return;
+    log.critical('the app failed to start', { error });
+    env.exit(1);
+  };
+  try {
+    Promise.resolve(app.start()).then(started, failed);
+  } catch (error) {
+    failed(error);
+  }
+}
