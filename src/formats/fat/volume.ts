@@ -3,8 +3,12 @@ import { type Extent, type ReadAt, readExactly, viewOf } from '../bytes.ts';
 import { DIR_ENTRY } from './geometry.ts';
 
 const isPowerOfTwo = (value: number) => value > 0 && (value & (value - 1)) === 0;
-/** The FAT is read in windows of this size, so that a huge one costs no memory. */
-const WINDOW_BYTES = 64 * 1024;
+/**
+ * The FAT is read in windows, and so many are kept: a huge FAT costs no memory, and a chain that jumps about to
+ * waste time costs one small read a cluster at worst.
+ */
+const WINDOW_BYTES = 4096;
+const MAX_WINDOWS = 1024;
 /** Clusters per page of the bitmap of clusters seen; pages are made when first touched. */
 const PAGE_CLUSTERS = 32_768;
 
@@ -95,8 +99,9 @@ export class Chains {
   readonly #read: ReadAt;
   readonly #volume: Volume;
   readonly #seen = new Map<number, Uint8Array>();
+  readonly #windows = new Map<number, Uint8Array<ArrayBuffer>>();
   #window = new Uint8Array(0);
-  #windowOffset = -1;
+  #windowStart = -1;
 
   constructor(read: ReadAt, volume: Volume) {
     this.#read = read;
@@ -170,12 +175,20 @@ export class Chains {
 
   #fatByte(at: number): number {
     const start = at - (at % WINDOW_BYTES);
-    if (start !== this.#windowOffset) {
-      const offset = this.#volume.fatOffset + start;
-      const length = Math.min(WINDOW_BYTES, this.#volume.size - offset);
-      this.#window = readExactly(this.#read, offset, length, 'fat').slice();
-      this.#windowOffset = start;
+    if (start !== this.#windowStart) {
+      this.#window = this.#windows.get(start) ?? this.#load(start);
+      this.#windowStart = start;
     }
     return this.#window[at - start] ?? 0;
+  }
+
+  #load(start: number): Uint8Array<ArrayBuffer> {
+    const offset = this.#volume.fatOffset + start;
+    const length = Math.min(WINDOW_BYTES, this.#volume.size - offset);
+    const window = Uint8Array.from(readExactly(this.#read, offset, length, 'fat'));
+    const [oldest] = this.#windows.keys();
+    if (this.#windows.size >= MAX_WINDOWS && oldest !== undefined) this.#windows.delete(oldest);
+    this.#windows.set(start, window);
+    return window;
   }
 }

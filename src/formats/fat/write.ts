@@ -28,6 +28,14 @@ const MEDIA_HARD_DISK = 0xf8;
 const FSINFO_SECTOR = 1;
 const BACKUP_SECTOR = 6;
 
+function checkUint32(value: number, what: string): void {
+  if (!Number.isInteger(value) || value < 0 || value > 0xffff_ffff) {
+    throw new FormatError('fat', `the ${what} ${value} cannot be written`, {
+      expected: '0 to 4,294,967,295',
+    });
+  }
+}
+
 function dosTime(time: Date): { date: number; time: number } {
   const year = time.getUTCFullYear();
   if (!(year >= 1980 && year <= 2107)) {
@@ -173,6 +181,8 @@ function directory(dir: PlacedDir, label: string, stamp: { date: number; time: n
  * @throws FormatError that names the file that cannot be written or does not fit, and by how much
  */
 export function writeFat(files: readonly FatFile[], options: FatOptions): SparseImage {
+  checkUint32(options.volumeId, 'volume id');
+  checkUint32(options.hiddenSectors ?? 0, 'number of hidden sectors');
   const geometry = geometryFor(options.type, options.size, options.sectorsPerCluster);
   const stamp = dosTime(options.time);
   const { root, usedClusters } = placeFiles(files, geometry);
