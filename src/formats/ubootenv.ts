@@ -18,8 +18,10 @@ function refuse(message: string, where: string, expected: string, remedy?: strin
 
 function checkVariable(key: string, value: string): void {
   const where = JSON.stringify(key);
-  if (key === '' || /[=\0]/.test(key))
-    refuse('a bad name of a variable', where, "a name without '=' and NUL");
+  if (key === '' || /^[# \t]|[=\0]/.test(key)) {
+    // U-Boot drops leading blanks and takes '#' for a comment.
+    refuse('a bad name of a variable', where, "a name without '=' and NUL that starts with no '#' or blank");
+  }
   if (value === '') refuse('an empty value', where, 'a value', 'leave the variable out: empty means unset');
   if (value.includes('\0')) refuse('a NUL in a value', where, 'a value without NUL');
   if (!key.isWellFormed() || !value.isWellFormed())
