@@ -38,27 +38,22 @@ const payload = z.strictObject({
   variants: z.array(variant).min(1).max(MAX_VARIANTS).exactOptional(),
 });
 
-const schema = z
-  .strictObject({
-    format: z.literal(FORMAT),
-    product: z.string().regex(/^[\w@][\w@./+-]{0,63}$/, 'not a product name'),
-    version,
-    versionFloor: version.exactOptional(),
-    target: word,
-    arch: z.enum(['x86_64', 'aarch64']),
-    uuid: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'not a lower-case UUID'),
-    created: z.string().refine(isTimestamp, 'not a time such as 2026-11-21T12:00:00Z'),
-    exampleKey: z.boolean(),
-    trustedKeys: z.array(publicKey).min(1).max(MAX_KEYS),
-    chunks: z.strictObject({ size, sha256 }),
-    payloads: z.array(payload).min(1).max(MAX_PAYLOADS),
-    dataSize: size.exactOptional(),
-    sbom: z.strictObject({ format: z.enum(['spdx-json', 'cyclonedx-json']), size, sha256 }).exactOptional(),
-  })
-  .superRefine((manifest, context) => {
-    for (const [path, message] of contradictions(manifest))
-      context.addIssue({ code: 'custom', path, message });
-  });
+const schema = z.strictObject({
+  format: z.literal(FORMAT),
+  product: z.string().regex(/^[\w@][\w@./+-]{0,63}$/, 'not a product name'),
+  version,
+  versionFloor: version.exactOptional(),
+  target: word,
+  arch: z.enum(['x86_64', 'aarch64']),
+  uuid: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'not a lower-case UUID'),
+  created: z.string().refine(isTimestamp, 'not a time such as 2026-11-21T12:00:00Z'),
+  exampleKey: z.boolean(),
+  trustedKeys: z.array(publicKey).min(1).max(MAX_KEYS),
+  chunks: z.strictObject({ size, sha256 }),
+  payloads: z.array(payload).min(1).max(MAX_PAYLOADS),
+  dataSize: size.exactOptional(),
+  sbom: z.strictObject({ format: z.enum(['spdx-json', 'cyclonedx-json']), size, sha256 }).exactOptional(),
+});
 
 export type Manifest = z.infer<typeof schema>;
 export type Payload = z.infer<typeof payload>;
@@ -100,9 +95,13 @@ export function parseManifest(bytes: Uint8Array): Manifest {
 
 function check(value: unknown): Manifest {
   const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  throw invalid(issue?.path.join('.') || 'manifest.json', issue?.message ?? 'invalid', result.error);
+  if (!result.success) {
+    const issue = result.error.issues[0];
+    throw invalid(issue?.path.join('.') || 'manifest.json', issue?.message ?? 'invalid', result.error);
+  }
+  // Only now: what compares fields may take each of them to be well-formed.
+  for (const [path, message] of contradictions(result.data)) throw invalid(path.join('.'), message);
+  return result.data;
 }
 
 /** What a schema of single fields cannot say. */
@@ -112,10 +111,6 @@ function* contradictions(manifest: Manifest): Generator<[(string | number)[], st
   }
   const keys = manifest.trustedKeys.map((line) => line.split(' ')[1]);
   if (new Set(keys).size !== keys.length) yield [['trustedKeys'], 'a key is listed twice'];
-  const rows = manifest.payloads.reduce((sum, { chunks }) => sum + chunks, 0);
-  const tableSize = CHUNK_TABLE_HEADER + rows * CHUNK_TABLE_ROW;
-  if (manifest.chunks.size !== tableSize)
-    yield [['chunks', 'size'], `${rows} chunks make ${tableSize} bytes`];
   const names = new Set<string>();
   for (const [index, each] of manifest.payloads.entries()) {
     const at = ['payloads', index];
@@ -131,6 +126,10 @@ function* contradictions(manifest: Manifest): Generator<[(string | number)[], st
       yield [[...at, 'slotSize'], 'smaller than the payload'];
     yield* variantContradictions(each, at);
   }
+  const rows = manifest.payloads.reduce((sum, { chunks }) => sum + chunks, 0);
+  const tableSize = CHUNK_TABLE_HEADER + rows * CHUNK_TABLE_ROW;
+  if (manifest.chunks.size !== tableSize)
+    yield [['chunks', 'size'], `${rows} chunks make ${tableSize} bytes`];
 }
 
 function* variantContradictions(
