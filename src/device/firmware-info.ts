@@ -24,6 +24,8 @@ export interface FirmwareInfo {
     onUnhealthy: 'stay' | 'reboot';
     /** Added to the app's environment. */
     env: Record<string, string>;
+    /** Arguments of node itself, before the app. */
+    nodeArgs?: string[];
   };
   network: {
     hostname: string;

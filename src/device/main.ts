@@ -86,7 +86,8 @@ const devices = createDevices(
 const runner = createRunner(
   { ...info.app, startTimeoutMs: START_TIMEOUT_MS },
   {
-    spawn: () => spawnApp(appEnvironment(info, boot, data === 'preparing' ? 'volatile' : data)),
+    spawn: () =>
+      spawnApp(appEnvironment(info, boot, data === 'preparing' ? 'volatile' : data), info.app.nodeArgs),
     killAll: killApp,
     now,
     onState: (state) => {

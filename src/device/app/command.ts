@@ -35,21 +35,21 @@ export function appEnvironment(
 }
 
 /** `heart exec` and its arguments: becomes the app, as its own user, in its own cgroup, dying with hearthd. */
-export function appCommand(sourceMap: boolean): [program: string, args: string[]] {
+export function appCommand(nodeArgs: readonly string[]): [program: string, args: string[]] {
   return [
     PATHS.heart,
     [
       ...['exec', '--user', APP_USER.name, '--groups', Object.keys(GROUPS).join(',')],
       ...['--cgroup', PATHS.appCgroup, '--pdeathsig', 'KILL', '--setsid', '--cwd', PATHS.appData],
       ...['--oom-score-adj', String(OOM_SCORE_ADJ), '--no-new-privs', '--', PATHS.node],
-      ...(sourceMap ? ['--enable-source-maps'] : []),
-      ...['--disable-warning=ExperimentalWarning', PATHS.app],
+      ...['--disable-warning=ExperimentalWarning', ...nodeArgs, PATHS.app],
     ],
   ];
 }
 
-export function spawnApp(env: Record<string, string>): ChildProcess {
-  const [program, args] = appCommand(existsSync(PATHS.appSourceMap));
+export function spawnApp(env: Record<string, string>, nodeArgs: readonly string[] = []): ChildProcess {
+  const sourceMap = existsSync(PATHS.appSourceMap) ? ['--enable-source-maps'] : [];
+  const [program, args] = appCommand([...sourceMap, ...nodeArgs]);
   return spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env });
 }
 

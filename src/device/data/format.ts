@@ -1,6 +1,18 @@
 import { FwError } from '../../errors.ts';
+import type { WriteStep } from '../../formats/bytes.ts';
 import { describe, type Exec } from '../exec.ts';
-import { LABEL_DATA, LABEL_MAKING } from './probe.ts';
+import type { OpenDevice } from './block.ts';
+import { LABEL_DATA, LABEL_MAKING, type ReadAt } from './probe.ts';
+import {
+  backupPlaces,
+  parseSuperblock,
+  SUPERBLOCK_OFFSET,
+  SUPERBLOCK_SIZE,
+  withLabel,
+} from './superblock.ts';
+
+/** Opens the partition for reading and writing. */
+export type OpenForWriting = (device: string) => OpenDevice;
 
 const MiB = 1024 * 1024;
 /** A journal of this size suits a device's small writes; mke2fs would take 64 MiB and more on a large disk. */
@@ -14,8 +26,10 @@ const SMALL = 512 * MiB;
  * 1. mke2fs, with the label `hearth-making`. It first zeroes the place of the old superblock, then writes everything
  *    else, the backup superblocks included, flushes, and writes the primary superblock last. A cut leaves no
  *    superblock at all (blank), or only ones that say `hearth-making` (unfinished): both are formatted again.
- * 2. The label becomes `hearth-data`. tune2fs rewrites the backups, flushes, then the primary. A cut leaves a primary
- *    with the old label: formatted again. Only after this step is it ever mounted, so nothing can be lost by that.
+ * 2. The label becomes `hearth-data`: in the backups that `probe` looks at, a flush, then in the primary. A cut leaves a
+ *    primary with the old label: formatted again. Only after this step is it ever mounted, so nothing can be lost by
+ *    that. A primary torn by the cut (its two sectors disagree, the checksum is wrong) is one that e2fsck or the
+ *    kernel refuses, and `check` restores it from a backup, which by then says `hearth-data`.
  *
  * The journal is written out, not left for later (`lazy_journal_init`): on a disk that had a file system before, stale
  * journal blocks might be replayed after a cut. Inode tables are lazy; the kernel zeroes them in the background.
@@ -24,7 +38,7 @@ const SMALL = 512 * MiB;
  * @param size of the partition, bytes
  * @throws FwError `data-format` with what the program said
  */
-export async function format(exec: Exec, device: string, size: number): Promise<void> {
+export async function format(exec: Exec, open: OpenForWriting, device: string, size: number): Promise<void> {
   const journal = size < SMALL ? [] : ['-J', `size=${JOURNAL_MIB}`];
   const options = 'nodiscard,lazy_itable_init=1,lazy_journal_init=0';
   // -F: the partition may hold the remains of something else. -m 1: for root, so that a full /data still has room
@@ -35,8 +49,18 @@ export async function format(exec: Exec, device: string, size: number): Promise<
     device,
   ]);
   if (made.code !== 0) throw failed(device, describe('mke2fs', made));
-  const named = await exec('tune2fs', ['-L', LABEL_DATA, device]);
-  if (named.code !== 0) throw failed(device, describe('tune2fs', named));
+  using partition = open(device);
+  partition.writeSteps(finishingSteps(partition.read));
+}
+
+/** The writes of step 2. */
+export function finishingSteps(read: ReadAt): WriteStep[] {
+  const places = [...backupPlaces().map(({ offset }) => offset), SUPERBLOCK_OFFSET];
+  return places.flatMap((offset) => {
+    const bytes = read(offset, SUPERBLOCK_SIZE);
+    if (parseSuperblock(bytes)?.label !== LABEL_MAKING) return [];
+    return [{ offset, bytes: withLabel(bytes, LABEL_DATA), why: 'the file system is whole' }];
+  });
 }
 
 function failed(device: string, what: string): FwError {

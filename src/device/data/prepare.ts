@@ -1,7 +1,7 @@
 import type { DataState } from '../../otp/device.ts';
 import { describe, type Exec } from '../exec.ts';
 import { check } from './check.ts';
-import { format } from './format.ts';
+import { format, type OpenForWriting } from './format.ts';
 import { mountExt4, mountedOn, mountVolatile, parseMounts } from './mounts.ts';
 import { type Content, probe, type ReadAt } from './probe.ts';
 
@@ -17,6 +17,7 @@ export interface DataEffects {
   exec: Exec;
   /** Opens the partition for reading, and says how large it is (bytes). Throws when it cannot. */
   open(device: string): { read: ReadAt; size: number } & Disposable;
+  openForWriting: OpenForWriting;
   /** Gives the partition the room behind it, before it is formatted. Its new size in bytes. */
   growPartition(): Promise<number>;
   /** /proc/mounts. */
@@ -57,7 +58,7 @@ async function makeUsable(device: string, effects: DataEffects): Promise<boolean
       effects.say(
         content.kind === 'blank' ? 'making /data' : 'making /data again: a power cut ended the first try',
       );
-      await format(effects.exec, device, await grownSize(size, effects));
+      await format(effects.exec, effects.openForWriting, device, await grownSize(size, effects));
       return true;
     case 'damaged':
       effects.say('/data is damaged: its first superblock is gone; repairing from a copy');

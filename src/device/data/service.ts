@@ -52,6 +52,7 @@ export function createDataService(
           const open = openDevice(device, 'read');
           return { ...open, size: blockInfo(device).size };
         },
+        openForWriting: (device) => openDevice(device, 'write'),
         growPartition: () => (boot.data === undefined ? Promise.resolve(0) : growDevice(boot.data)),
         mounts: () => readFileSync('/proc/mounts', 'utf8'),
         say,

@@ -20,6 +20,11 @@ const STATE_ERRORS = 2;
 const INCOMPAT_RECOVER = 0x4;
 const INCOMPAT_64BIT = 0x80;
 
+const RO_COMPAT_METADATA_CSUM = 0x400;
+const LABEL_OFFSET = 0x78;
+const LABEL_SIZE = 16;
+const CHECKSUM_OFFSET = 0x3fc;
+
 /** @returns undefined when these bytes are not a superblock */
 export function parseSuperblock(bytes: Uint8Array): Superblock | undefined {
   if (bytes.length < SUPERBLOCK_SIZE) return undefined;
@@ -33,7 +38,10 @@ export function parseSuperblock(bytes: Uint8Array): Superblock | undefined {
   const blockSize = 1024 << logBlockSize;
   const state = view.getUint16(0x3a, true);
   return {
-    label: Buffer.from(bytes.subarray(0x78, 0x88)).toString('latin1').split('\0')[0] ?? '',
+    label:
+      Buffer.from(bytes.subarray(LABEL_OFFSET, LABEL_OFFSET + LABEL_SIZE))
+        .toString('latin1')
+        .split('\0')[0] ?? '',
     size: blocks * blockSize,
     blockSize,
     clean: (state & STATE_VALID) !== 0 && (state & STATE_ERRORS) === 0 && (incompat & INCOMPAT_RECOVER) === 0,
@@ -51,4 +59,29 @@ export function backupPlaces(): { offset: number; block: number; blockSize: numb
       return { offset: block * blockSize, block, blockSize };
     }),
   );
+}
+
+/**
+ * The same superblock with another label, its checksum made right again.
+ * @param label at most 16 bytes of ASCII
+ */
+export function withLabel(bytes: Uint8Array, label: string): Uint8Array {
+  const changed = Uint8Array.from(bytes.subarray(0, SUPERBLOCK_SIZE));
+  changed.fill(0, LABEL_OFFSET, LABEL_OFFSET + LABEL_SIZE);
+  changed.set(Buffer.from(label, 'latin1').subarray(0, LABEL_SIZE), LABEL_OFFSET);
+  const view = new DataView(changed.buffer);
+  if (view.getUint32(0x64, true) & RO_COMPAT_METADATA_CSUM) {
+    view.setUint32(CHECKSUM_OFFSET, crc32c(changed.subarray(0, CHECKSUM_OFFSET)), true);
+  }
+  return changed;
+}
+
+/** CRC-32C (Castagnoli, reflected 0x82F63B78) as ext4 has it: started with all ones, not inverted at the end. */
+function crc32c(bytes: Uint8Array): number {
+  let crc = 0xffff_ffff;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f6_3b78 : crc >>> 1;
+  }
+  return crc >>> 0;
 }
