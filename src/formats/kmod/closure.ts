@@ -1,14 +1,6 @@
-import { type ModuleInfo, readModuleInfo, softDependencies } from './modinfo.ts';
+import { readModuleInfo, softDependencies } from './modinfo.ts';
 import { moduleName, unpackedPath } from './names.ts';
-import { missingModule } from './order.ts';
-
-export interface KernelModule {
-  /** Where the unpacked file belongs, below /lib/modules/RELEASE: `kernel/fs/ext4/ext4.ko`. */
-  path: string;
-  info: ModuleInfo;
-  /** The unpacked module. */
-  bytes: Uint8Array;
-}
+import { loadOrder, type Module, missingModule } from './order.ts';
 
 export interface ModuleSource {
   /** Where each module's file is, by normalised name (`modulesByName`); packed files too (`….ko.xz`). */
@@ -19,25 +11,43 @@ export interface ModuleSource {
   read: (path: string) => Promise<Uint8Array>;
 }
 
+export interface ClosedModule extends Module {
+  /** The unpacked module. */
+  bytes: Uint8Array;
+}
+
+export interface Closure {
+  /** In an order in which they can be loaded. */
+  modules: ClosedModule[];
+  /** Wanted modules that are built into the kernel. */
+  builtin: string[];
+  /**
+   * Soft dependencies that are neither a module's name nor built in. Mostly aliases (`crypto-crc32c`), which the
+   * kernel resolves when it needs them: to ship the module behind one, list it among the wanted.
+   */
+  unresolved: { name: string; by: string }[];
+}
+
 /**
- * The wanted modules and all that they depend on, by normalised name. Names may be written with `-` or `_`; what is
- * built into the kernel is left out. Soft dependencies are taken when they are names of modules; where they are
- * aliases (`crypto-crc32c`), the kernel asks for them at run time, so list the module behind them as wanted.
- * @throws {FwError} `missing-module` for a wanted module or a dependency that the kernel does not have.
+ * The wanted modules, and whatever they depend on, softly or not. Names may be written with `-` or `_`.
+ * @throws {FwError} `missing-module` for a wanted module or dependency that the kernel does not have, `module-loop`.
  * @throws {FormatError} when a file is not a module.
  */
-export async function moduleClosure(
+export async function closure(
   wanted: Iterable<string>,
   { paths, builtin, read }: ModuleSource,
-): Promise<Map<string, KernelModule>> {
-  const modules = new Map<string, KernelModule>();
+): Promise<Closure> {
+  const modules = new Map<string, ClosedModule>();
+  const wantedBuiltin = new Set<string>();
+  const unresolved: Closure['unresolved'] = [];
   const work: { name: string; by?: string }[] = [...wanted].map((name) => ({ name: moduleName(name) }));
   for (const { name, by } of work) {
     if (modules.has(name)) continue;
     const path = paths.get(name);
     if (path === undefined) {
-      if (builtin.has(name)) continue;
-      throw missingModule(name, by);
+      if (!builtin.has(name)) throw missingModule(name, by);
+      if (by === undefined) wantedBuiltin.add(name);
+      continue;
     }
     const bytes = await read(path);
     const found = readModuleInfo(bytes, path);
@@ -45,8 +55,11 @@ export async function moduleClosure(
     const info = { ...found, depends: found.depends.filter((each) => paths.has(each) || !builtin.has(each)) };
     modules.set(name, { path: unpackedPath(path), info, bytes });
     const { pre, post } = softDependencies(info);
-    for (const each of [...pre, ...post]) if (paths.has(each)) work.push({ name: each, by: name });
+    for (const each of [...pre, ...post]) {
+      if (paths.has(each)) work.push({ name: each, by: name });
+      else if (!builtin.has(each)) unresolved.push({ name: each, by: name });
+    }
     for (const each of info.depends) work.push({ name: each, by: name });
   }
-  return modules;
+  return { modules: loadOrder(modules.keys(), modules), builtin: [...wantedBuiltin], unresolved };
 }
