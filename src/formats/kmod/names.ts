@@ -24,6 +24,12 @@ export function unpackedPath(path: string): string {
   return path.replace(PACKED, '$1');
 }
 
+/** The names in a kernel's `modules.builtin`, which has a path on each line. */
+export function parseModulesBuiltin(text: string): Set<string> {
+  const paths = text.split('\n').map((line) => line.trim());
+  return new Set(paths.filter(isModulePath).map(moduleName));
+}
+
 /**
  * Paths by module name, of those paths that are modules'.
  * @throws {FormatError} `bad-kmod` when two files have the same module's name.

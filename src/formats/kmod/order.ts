@@ -1,60 +1,48 @@
 import { FwError } from '../../errors.ts';
 import { type ModuleInfo, softDependencies } from './modinfo.ts';
 
-/** A module, and where its unpacked file belongs below /lib/modules/RELEASE: `kernel/fs/ext4/ext4.ko`. */
-export interface Module {
-  path: string;
-  info: ModuleInfo;
-}
-
-/** Modules by normalised name. */
-export function byName<M extends Module>(modules: Iterable<M>): Map<string, M> {
-  return new Map([...modules].map((module) => [module.info.name, module]));
-}
+type Modules = ReadonlyMap<string, { info: ModuleInfo }>;
 
 /**
- * The named modules and what must be loaded before them, in the order of loading: dependencies, theirs, and the
- * soft ones (`pre:`) that are in the set. Each module once; with one name, that module is the last.
+ * The names of what must be loaded before a module, in the order of loading: its dependencies, theirs, and the
+ * soft ones (`pre:`) that are in the set. The module itself is not in the list.
  * @param modules by normalised name: a closure, in which every dependency is found.
  * @throws {FwError} `missing-module`, `module-loop`.
  */
-export function loadOrder<M extends Module>(names: Iterable<string>, modules: ReadonlyMap<string, M>): M[] {
-  return order(names, modules, (info) => softDependencies(info).pre);
+export function loadOrder(name: string, modules: Modules): string[] {
+  return order(name, modules, (info) => softDependencies(info).pre);
 }
 
-/** The same without soft dependencies: only what the kernel insists on. */
-export function hardOrder<M extends Module>(names: Iterable<string>, modules: ReadonlyMap<string, M>): M[] {
-  return order(names, modules, () => []);
+/** The same without soft dependencies: what the kernel itself insists on. */
+export function hardOrder(name: string, modules: Modules): string[] {
+  return order(name, modules, () => []);
 }
 
-function order<M extends Module>(
-  names: Iterable<string>,
-  modules: ReadonlyMap<string, M>,
-  wishes: (info: ModuleInfo) => string[],
-): M[] {
-  const ordered = new Map<string, M>();
+function order(name: string, modules: Modules, soft: (info: ModuleInfo) => string[]): string[] {
+  const ordered = new Set<string>();
   const loading: string[] = [];
   const visit = (name: string, by: string | undefined): void => {
     if (ordered.has(name)) return;
     if (loading.includes(name)) throw loop([...loading.slice(loading.indexOf(name)), name]);
-    const module = modules.get(name);
-    if (!module) throw missingModule(name, by);
+    const info = modules.get(name)?.info;
+    if (!info) throw missingModule(name, by);
     loading.push(name);
-    for (const dependency of module.info.depends) visit(dependency, name);
-    for (const wish of wishes(module.info)) {
+    for (const dependency of info.depends) visit(dependency, name);
+    for (const wish of soft(info)) {
       // A wish that itself needs what is being loaded cannot come before it, and is no reason to fail.
       const late = loading.includes(wish) || needsAny(wish, loading, modules);
       if (modules.has(wish) && !late) visit(wish, name);
     }
     loading.pop();
-    ordered.set(name, module);
+    ordered.add(name);
   };
-  for (const name of names) visit(name, undefined);
-  return [...ordered.values()];
+  visit(name, undefined);
+  ordered.delete(name);
+  return [...ordered];
 }
 
 /** Whether a module depends, directly or not, on one of the given ones. */
-function needsAny(name: string, others: readonly string[], modules: ReadonlyMap<string, Module>): boolean {
+function needsAny(name: string, others: readonly string[], modules: Modules): boolean {
   const seen = new Set([name]);
   for (const next of seen) {
     for (const dependency of modules.get(next)?.info.depends ?? []) {
@@ -77,8 +65,5 @@ function loop(names: string[]): FwError {
   return new FwError(
     'module-loop',
     `kernel modules depend on one another in a circle: ${names.join(' -> ')}`,
-    {
-      expected: 'a kernel package whose modules can be loaded',
-    },
   );
 }
