@@ -30,7 +30,7 @@ export function cutChunks(size: number, boundaries: readonly number[] = []): num
     }
     seam = next;
   }
-  if (cuts.at(-1) !== size) cuts.push(size);
+  if (start < size) cuts.push(size);
   return cuts.map((cut, index) => cut - (cuts[index - 1] ?? 0));
 }
 

@@ -126,24 +126,18 @@ export class FirmwareFile {
   }
 }
 
-/** What stands around the payloads' bytes, and where the file ends. */
+/** What stands around the payloads' bytes, in the order of the file, so that both readers find the same fault. */
 async function checkFrame(file: FileHandle, head: Head): Promise<void> {
   const { manifest, members, fileSize } = head;
-  const { size } = await file.stat();
-  if (size < fileSize) throw truncated(size, fileSize);
-  if (size > fileSize) throw trailing(fileSize);
   const fixed = members.length - manifest.payloads.length;
-  for (const [index, { name, size: stored, offset }] of members.slice(fixed).entries()) {
-    checkHeader(
-      await readAt(file, offset - TAR_BLOCK, TAR_BLOCK, fileSize),
-      name,
-      stored,
-      namesBefore(head, index),
-    );
-    checkPadding(await readAt(file, offset + stored, tarPadding(stored), fileSize), name);
+  for (const [index, { name, size, offset }] of members.slice(fixed).entries()) {
+    const header = await readAt(file, offset - TAR_BLOCK, TAR_BLOCK, fileSize);
+    checkHeader(header, name, size, namesBefore(head, index));
+    checkPadding(await readAt(file, offset + size, tarPadding(size), fileSize), name);
   }
   const end = await readAt(file, fileSize - TAR_END_SIZE, TAR_END_SIZE, fileSize);
   checkEnd(end, namesBefore(head, manifest.payloads.length));
+  if ((await file.stat()).size > fileSize) throw trailing(fileSize);
 }
 
 async function* pieces(file: FileHandle): AsyncGenerator<Uint8Array> {
@@ -158,8 +152,7 @@ async function readAt(file: FileHandle, at: number, length: number, fileSize: nu
   const buffer = Buffer.allocUnsafeSlow(length);
   for (let have = 0; have < length; ) {
     const { bytesRead } = await file.read(buffer, have, length - have, at + have);
-    // It was long enough when it was opened: somebody is cutting it.
-    if (bytesRead === 0) throw truncated(at + have, fileSize);
+    if (bytesRead === 0) throw truncated((await file.stat()).size, fileSize);
     have += bytesRead;
   }
   return buffer;
