@@ -41,4 +41,4 @@ export const usbDevices: Modules['device'] = [
 ];
 
 /** File systems: the data partition's, and what people carry on USB sticks. */
-export const fileSystems: Modules['device'] = ['ext4', 'vfat', 'nls_cp437', 'nls_ascii', 'nls_utf8', 'exfat', 'overlay', 'loop'];
+export const fileSystems: Modules['device'] = ['ext4', 'crc32c_generic', 'vfat', 'nls_cp437', 'nls_ascii', 'nls_utf8', 'exfat', 'overlay', 'loop'];
