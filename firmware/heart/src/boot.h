@@ -1,6 +1,5 @@
 /* What the kernel command line asks of heart, and where things are; docs/device.md lists the words. */
-#ifndef HEART_BOOT_H
-#define HEART_BOOT_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -33,5 +32,3 @@ _Noreturn void boot_failed(const char *why);
 /* The two halves of PID 1. */
 int stage1(void);
 int stage2(void);
-
-#endif

@@ -1,6 +1,5 @@
 /* The four cgroups (version 2) that part what must not die together. */
-#ifndef HEART_CGROUP_H
-#define HEART_CGROUP_H
+#pragma once
 
 /* Mounts the hierarchy, hands down the controllers that exist, and makes hearthd, app, net and ssh. */
 void cgroup_setup(void);
@@ -10,5 +9,3 @@ void cgroup_enter(const char *name);
 
 /* Kills everything in one, at once. */
 void cgroup_kill(const char *name);
-
-#endif

@@ -1,6 +1,5 @@
 /* Finding Hearth's partitions on a disk: GPT by name, MBR by signature. Nothing is written. */
-#ifndef HEART_DISK_H
-#define HEART_DISK_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,5 +25,3 @@ void table_read_disk(const char *name, const char *loader_uuid, struct table *ta
 
 /* The node of partition `number`: /dev/vda5, /dev/nvme0n1p5. */
 void partition_node(const char *disk, int number, char *node, size_t size);
-
-#endif

@@ -1,6 +1,5 @@
 /* Numbers of src/update/layout.ts that heart needs; test/layout.test.ts compares the two. Bytes. */
-#ifndef HEART_LAYOUT_H
-#define HEART_LAYOUT_H
+#pragma once
 
 #define MIB (1024LL * 1024)
 #define SECTOR 512
@@ -19,5 +18,3 @@
 #define MBR_ROOT_A 5
 #define MBR_ROOT_B 6
 #define MBR_DATA 7
-
-#endif

@@ -1,6 +1,5 @@
 /* Where heart's words go: kmsg and console on a device, standard error elsewhere. */
-#ifndef HEART_LOG_H
-#define HEART_LOG_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -9,5 +8,3 @@ void log_to_device(bool with_console);
 
 /* One line, without its newline. Never blocks and never fails: what cannot be written is lost. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-#endif

@@ -35,6 +35,8 @@ int main(int argc, char **argv) {
   if (strcmp(verb, "wait") == 0) return verb_wait(argv + 2);
   if (strcmp(verb, "resize-part") == 0) return verb_resize_part(argv + 2);
   if (strcmp(verb, "test-watchdog") == 0) return verb_test_watchdog();
+  if (strcmp(verb, "--") == 0 && argc > 2) return verb_run(argv + 2);
+  if (argc < 2 || strcmp(verb, "-pid") == 0 || strcmp(verb, "-ht") == 0) return verb_erlang(argv + (argc > 0));
   fputs(usage, stderr);
   return 2;
 }

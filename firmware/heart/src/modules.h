@@ -1,6 +1,5 @@
 /* Kernel modules of the initramfs: which of `/modules/load`'s lines the hardware asks for, and loading them. */
-#ifndef HEART_MODULES_H
-#define HEART_MODULES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,5 +36,3 @@ int modules_load_stage(struct modules *modules, const char *stage);
 
 /* Loads /modules/FILE into the kernel (finit_module). 0, or an errno; "is there already" is 0. */
 int modules_insert(const char *file, const char *parameters);
-
-#endif

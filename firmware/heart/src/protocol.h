@@ -1,6 +1,5 @@
 /* The protocol of Erlang's heart: frames of a 2-byte big-endian length, then 1 byte of operation and its payload. */
-#ifndef HEART_PROTOCOL_H
-#define HEART_PROTOCOL_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -43,5 +42,3 @@ void link_ack(struct link *link);
 
 /* The command that stands: SET_CMD's, or the environment's HEART_COMMAND, or "". */
 const char *link_command(const struct link *link);
-
-#endif

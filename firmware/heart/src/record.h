@@ -1,6 +1,5 @@
 /* The state record in the device's life: read and renewed at boot, hourly, on the way down. state.h has the bytes. */
-#ifndef HEART_RECORD_H
-#define HEART_RECORD_H
+#pragma once
 
 #include "state.h"
 
@@ -20,5 +19,3 @@ void record_write(struct record *record, enum phase phase, const char *reason);
 
 /* The same, "running", in a process of its own: PID 1 must not wait for a disk while the device works. */
 void record_write_hourly(struct record *record);
-
-#endif

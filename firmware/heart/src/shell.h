@@ -1,6 +1,5 @@
 /* The root shell of `hearth.console=shell`, kept running on its port. Never in a production build. */
-#ifndef HEART_SHELL_H
-#define HEART_SHELL_H
+#pragma once
 
 #include <stdint.h>
 #include <sys/types.h>
@@ -15,5 +14,3 @@ struct shell {
 void shell_init(struct shell *shell, const char *port, int64_t now);
 void shell_tick(struct shell *shell, int64_t now);
 void shell_died(struct shell *shell, int64_t now);
-
-#endif

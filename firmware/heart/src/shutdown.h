@@ -2,8 +2,7 @@
  * The way down, as steps that never block: the caller's loop goes on petting and reaping. Every step has a deadline;
  * when one of the last cannot end, the loop stops petting and the watchdog ends it.
  */
-#ifndef HEART_SHUTDOWN_H
-#define HEART_SHUTDOWN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,5 +29,3 @@ void shutdown_tick(struct shutdown *down, const struct supervised *hearthd, bool
 
 /* A child has died; it may have been the one that unmounts. */
 void shutdown_died(struct shutdown *down, pid_t pid);
-
-#endif

@@ -14,8 +14,7 @@
  *      104  200  reason, UTF-8, NUL padded (at most 199 bytes)
  *      304  208  0
  */
-#ifndef HEART_STATE_H
-#define HEART_STATE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,5 +40,3 @@ bool state_write(int fd, struct state *state);
 
 /* The reset cause that a boot shows, from what the last run left (`known` false: nothing) and the hardware's word. */
 void state_cause(const struct state *state, bool known, bool by_watchdog, char *cause, unsigned size);
-
-#endif

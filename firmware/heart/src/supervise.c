@@ -145,14 +145,16 @@ static void say_end(const struct supervised *s) {
 }
 
 void supervise_died(struct supervised *s, int status, int64_t now) {
-  bool success = s->shut_down || (WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  /* 126 and 127 say that there is nothing to execute, which no restart mends. */
+  bool final = s->shut_down || (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 126 ||
+                                                      WEXITSTATUS(status) == 127));
   s->pid = 0;
   s->status = status;
   s->gave_up = NULL;
   close_link(s);
   say_end(s);
   if (s->after_death) s->after_death();
-  if (s->stopping || (s->until_success && success)) {
+  if (s->stopping || (s->until_success && final)) {
     s->phase = SUPERVISED_ENDED;
     s->due = NEVER;
   } else {

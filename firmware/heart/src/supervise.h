@@ -3,8 +3,7 @@
  * hearthd on a device and `heart -- PROGRAM` elsewhere are run by this. It owns no loop: the caller polls
  * `link.in`, tells of deaths, and calls supervise_tick at `due`.
  */
-#ifndef HEART_SUPERVISE_H
-#define HEART_SUPERVISE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,7 +32,7 @@ struct supervised {
   char *const *argv;
   int beat_seconds;
   int first_beat_ms;        /* how long the first beat may take; 0: beats are demanded only after the first */
-  bool until_success;       /* an orderly end (status 0, or after SHUT_DOWN) is the end, not a reason to restart */
+  bool until_success;       /* status 0, an end after SHUT_DOWN, and 126 and 127 are final, not reasons to restart */
   void (*in_child)(void);   /* after fork, before exec; may be NULL */
   void (*after_death)(void);
   /* Kept by supervise.c. */
@@ -56,5 +55,3 @@ void supervise_readable(struct supervised *s, int64_t now);
 void supervise_died(struct supervised *s, int status, int64_t now);
 /* Asks it to end, by signal, and lets it stay ended. */
 void supervise_stop(struct supervised *s, int signal);
-
-#endif

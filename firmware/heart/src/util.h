@@ -1,6 +1,5 @@
 /* Small things that every part of heart needs. None of them can fail loudly: PID 1 must survive missing files. */
-#ifndef HEART_UTIL_H
-#define HEART_UTIL_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,5 +34,3 @@ uint32_t crc32(const void *data, size_t size);
 
 uint32_t le32(const uint8_t *p);
 uint64_t le64(const uint8_t *p);
-
-#endif

@@ -1,6 +1,5 @@
 /* heart's verbs that are small programs of their own. Each returns the exit status. */
-#ifndef HEART_VERBS_H
-#define HEART_VERBS_H
+#pragma once
 
 int verb_exec(char **argv);        /* exec.c: becomes a program */
 int verb_wait(char **argv);        /* verbs.c */
@@ -8,5 +7,3 @@ int verb_resize_part(char **argv); /* verbs.c */
 int verb_test_watchdog(void);      /* verbs.c */
 int verb_run(char **argv);         /* run.c: heart -- PROGRAM */
 int verb_erlang(char **argv);      /* erlang.c: the drop-in for Erlang's heart */
-
-#endif

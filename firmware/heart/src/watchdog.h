@@ -1,6 +1,5 @@
 /* The hardware watchdog, by Linux's interface (Documentation/watchdog/watchdog-api.rst). */
-#ifndef HEART_WATCHDOG_H
-#define HEART_WATCHDOG_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,5 +20,3 @@ void watchdog_adopt(struct watchdog *dog, const char *fd_number, const char *pat
 
 /* Pets when it is time to. */
 void watchdog_tick(struct watchdog *dog, int64_t now);
-
-#endif
