@@ -95,7 +95,10 @@ export function systemConsole(path = '/dev/console'): ConsoleDevice {
     write(bytes) {
       let fd: number;
       try {
-        fd = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK | constants.O_NOCTTY);
+        fd = openSync(
+          path,
+          constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK | constants.O_NOCTTY,
+        );
       } catch {
         // No console at all (ENODEV): swallow the bytes rather than keep them for ever.
         return bytes.length;

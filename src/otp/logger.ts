@@ -21,6 +21,9 @@ export interface Logger {
 /** Characters. Longer records are cut: a line must not fill a console or a log that is kept in memory. */
 export const MAX_LINE_LENGTH = 8_192;
 
+/** JSON may need six characters for one. */
+const MAX_JSON_MESSAGE = MAX_LINE_LENGTH / 8;
+
 export interface LoggerOptions {
   /** Records below it are dropped. */
   level: Level;
@@ -75,7 +78,7 @@ function textLine(level: Level, message: string, fields: Fields | undefined): st
 }
 
 function jsonLine(now: Date, level: Level, message: string, fields: Fields | undefined): string {
-  const head = { time: now.toISOString(), level, message: cut(message, MAX_LINE_LENGTH / 4) };
+  const head = { time: now.toISOString(), level, message: cut(message, MAX_JSON_MESSAGE) };
   const whole = JSON.stringify(fields === undefined ? head : { ...head, fields: plain(fields) });
   // Cutting JSON in the middle would break its reader: what does not fit goes as a whole.
   if (whole.length <= MAX_LINE_LENGTH) return `${whole}\n`;

@@ -1,6 +1,7 @@
 import { FwError } from '../../errors.ts';
-import type { WriteStep } from '../../formats/bytes.ts';
+import type { ReadAt, WriteStep } from '../../formats/bytes.ts';
 import { growGpt, readGpt } from '../../formats/gpt.ts';
+import { growMbr, readMbr } from '../../formats/mbr.ts';
 import { PARTITION_NAMES } from '../../update/layout.ts';
 import { describe, type Exec } from '../exec.ts';
 import type { BlockInfo, OpenDevice } from './block.ts';
@@ -28,17 +29,33 @@ export function canGrow({ diskSize, partition }: GrowTarget): boolean {
 }
 
 /** @throws FormatError when the table cannot be read, or something lies behind the data partition */
-export function planGrowth(disk: Pick<OpenDevice, 'read'>, target: GrowTarget): GrowPlan {
-  const read = disk.read.bind(disk);
-  const gpt = readGpt(read, target.diskSize);
-  const steps = growGpt(gpt, target.diskSize, PARTITION_NAMES.data);
-  const after = steps.length === 0 ? gpt : readGpt(overlay(read, steps), target.diskSize);
-  const grown = after.partitions.find((each) => each.name === PARTITION_NAMES.data);
-  return { size: grown?.size ?? target.partition.size, steps };
+export function planGrowth(read: ReadAt, target: GrowTarget): GrowPlan {
+  const { table, diskSize } = target;
+  const steps =
+    table === 'gpt'
+      ? growGpt(readGpt(read, diskSize), diskSize, PARTITION_NAMES.data)
+      : growMbr(readMbr(read, diskSize), diskSize);
+  return { size: dataSize(overlay(read, steps), target), steps };
+}
+
+/** What the table says of the partition; looked up by its place, which growing does not change. */
+function dataSize(read: ReadAt, target: GrowTarget): number {
+  const { table, diskSize, partition } = target;
+  const partitions = table === 'gpt' ? readGpt(read, diskSize).partitions : readMbr(read, diskSize).logicals;
+  const data = partitions.find(({ firstByte }) => firstByte === partition.start);
+  if (data) return data.size;
+  throw new FwError(
+    'data-grow',
+    `the partition table has no partition that starts at byte ${partition.start}`,
+    {
+      where: target.disk,
+      remedy: 'The kernel and the disk disagree; a reboot makes the kernel read the table again.',
+    },
+  );
 }
 
 /** The disk as it will be when the steps are written. */
-function overlay(read: OpenDevice['read'], steps: readonly WriteStep[]): OpenDevice['read'] {
+function overlay(read: ReadAt, steps: readonly WriteStep[]): ReadAt {
   return (offset, length) => {
     const bytes = Uint8Array.from(read(offset, length));
     for (const step of steps) {
@@ -62,7 +79,7 @@ export async function growPartition(
   disk: OpenDevice,
   target: GrowTarget,
 ): Promise<number> {
-  const plan = planGrowth(disk, target);
+  const plan = planGrowth(disk.read, target);
   disk.writeSteps(plan.steps);
   const { number, start, size } = target.partition;
   if (plan.size <= size) return size;
