@@ -7,11 +7,12 @@ interface Indexed {
 }
 
 /**
- * The text indexes of depmod(8) that busybox's and kmod's modprobe read, by file name, for a set of modules that
- * has every dependency (a closure). The same bytes whatever the order of the input.
+ * The text indexes of depmod(8), by file name, for a set of modules that has every dependency (a closure). The same
+ * bytes whatever the order of the input. They are what busybox's modprobe goes by; it reads no `modules.softdep`
+ * (1.37), which is for loaders that do.
  *
- * Left out: kmod's binary copies (.bin), which it does without; `modules.symbols`, whose aliases `symbol:NAME`
- * nothing asks for; `modules.builtin*` and `modules.order`, which come with the kernel.
+ * Left out: the binary copies (.bin), which are all that kmod's own modprobe reads; `modules.symbols`, whose
+ * aliases `symbol:NAME` nothing asks for; `modules.builtin*` and `modules.order`, which come with the kernel.
  * @throws {FwError} `missing-module`, `module-loop`.
  */
 export function moduleIndexes(modules: ReadonlyMap<string, Indexed>): Map<string, string> {
