@@ -21,7 +21,7 @@ const target: Target = {
     root: ['sdhci-iproc', 'bcm2835', 'dwc2', 'usb-storage', 'uas', 'sd_mod'],
     device: [
       ...['i2c-bcm2835', 'i2c-dev', 'spi-bcm2835', 'spidev', 'bcm2835-rng', 'bcm2835_thermal', 'raspberrypi-cpufreq'],
-      ...['raspberrypi-hwmon', 'pwm-bcm2835', 'leds-gpio', 'microchip'],
+      ...['pwm-bcm2835', 'leds-gpio', 'microchip'],
       ...usbDevices,
       ...fileSystems,
     ],

@@ -1,4 +1,4 @@
-import { readerOf, sparseReader } from '../../formats/bytes.ts';
+import { sparseReader } from '../../formats/bytes.ts';
 import { type FatFile, readFat, writeFat } from '../../formats/fat/index.ts';
 import { FIRST_PARTITION } from '../../update/layout.ts';
 import type { PiBoot } from '../target.ts';
@@ -39,7 +39,7 @@ export async function buildPiBoot(input: BootInput, boot: PiBoot): Promise<{ pay
   // What lies behind the last file is free space: it need not travel.
   const used = Math.max(...image.pieces.map(({ offset, bytes }) => offset + bytes.length));
   const payload = Buffer.from(sparseReader(image)(0, Math.ceil(used / SECTOR) * SECTOR));
-  const [extent] = readFat(readerOf(payload)).extents('cmdline.txt');
+  const [extent] = readFat(sparseReader(image)).extents('cmdline.txt');
   if (!extent) throw new Error('cmdline.txt has no place in the boot partition');
   return { payload, variant: { offset: extent.offset, a: cmdline('a'), b: cmdline('b') } };
 }
