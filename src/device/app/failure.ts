@@ -16,7 +16,7 @@ export function explainEnd(end: End, phase: Phase, tail: readonly string[]): str
   if (end.kind === 'killed' || end.kind === 'spawn') return how;
   const thrown = findThrown(tail);
   if (!thrown) {
-    const last = tail.findLast((line) => line.trim() !== '');
+    const last = tail.findLast((line) => !FOOTER.test(line));
     return last ? `${how}; its last line was: ${last.trim().slice(0, 200)}` : how;
   }
   return `${how}: ${thrown.error}${thrown.where ? ` at ${thrown.where}` : ''}`;
@@ -74,8 +74,10 @@ export function findThrown(tail: readonly string[]): Thrown | undefined {
   return { error, where: where?.replace(/^file:\/\//, '') };
 }
 
+/** What Node prints below every uncaught error. */
+const FOOTER = /^\s*$|^Node\.js v\d|^\(Use `node /;
 /** `Error: …`, `TypeError [ERR_X]: …`, `NodeError: …`; after the logger's `error="` too. */
-const ERROR = /(?:^|error="?)((?:Uncaught )?[A-Z]\w*(?:Error|Exception)(?: \[\w+\])?(?::.*)?)$/;
+const ERROR = /(?:^|error="?)((?:Uncaught )?(?:[A-Z]\w*)?(?:Error|Exception)(?: \[\w+\])?(?::.*)?)$/;
 const FRAME = /^\s+at (?:.*\()?((?:file:\/\/|\/|node:|[\w.-]+\/)[^()]*:\d+:\d+)\)?"?$/;
 const SOURCE_LINE = /^((?:file:\/\/)?\/[^\s]+:\d+)$/;
 

@@ -17,7 +17,8 @@ export function serialName(device: SysDevice): string | undefined {
   const usb = usbIdentity(device);
   if (!usb) return undefined;
   const number = device.withAttribute('bInterfaceNumber')?.attribute('bInterfaceNumber');
-  const port = device.attribute('port_number');
+  // Of usb-serial drivers only; ACM ports have none.
+  const port = device.withAttribute('port_number')?.attribute('port_number');
   return `usb-${usb}${number ? `-if${number}` : ''}${port === undefined ? '' : `-port${port}`}`;
 }
 

@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import { DEFAULT_APP, DEFAULT_DATA, type FirmwareInfo, parseFirmwareInfo } from './firmware-info.ts';
+
+const info: FirmwareInfo = {
+  product: 'hello',
+  version: '1.0.0',
+  target: 'x86_64',
+  uuid: 'u',
+  console: 'log',
+  dev: false,
+  exampleKey: false,
+  app: DEFAULT_APP,
+  network: { hostname: 'hello', dhcp: true },
+  data: DEFAULT_DATA,
+  kernelVersion: '6.12',
+};
+
+test('what fw build writes', () => {
+  expect(parseFirmwareInfo(JSON.stringify(info))).toEqual(info);
+});
+
+test.each<[string, (broken: Record<string, unknown>) => void]>([
+  ['version', (broken) => delete broken.version],
+  ['console', (broken) => Object.assign(broken, { console: 'loud' })],
+  ['app', (broken) => delete broken.app],
+  ['app.maxRestarts', (broken) => Object.assign(broken, { app: { ...DEFAULT_APP, maxRestarts: '5' } })],
+  ['app.onUnhealthy', (broken) => Object.assign(broken, { app: { ...DEFAULT_APP, onUnhealthy: 'explode' } })],
+  ['network.hostname', (broken) => Object.assign(broken, { network: { dhcp: true } })],
+  ['data.commitSeconds', (broken) => Object.assign(broken, { data: {} })],
+])('a bad %s is named', (field, breakIt) => {
+  const broken = structuredClone(info) as unknown as Record<string, unknown>;
+  breakIt(broken);
+  expect(() => parseFirmwareInfo(JSON.stringify(broken))).toThrow(expect.objectContaining({ where: field }));
+});
+
+test('no JSON at all', () => {
+  expect(() => parseFirmwareInfo('')).toThrow(expect.objectContaining({ code: 'bad-firmware-info' }));
+});
