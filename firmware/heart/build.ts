@@ -98,7 +98,7 @@ async function musl(machine: string): Promise<string> {
   if (existsSync(folder)) return folder;
   const url = `${mirror()}/${path}`;
   const response = await fetch(url);
-  const bytes = new Uint8Array(response.ok ? await response.arrayBuffer() : 0);
+  const bytes = response.ok ? new Uint8Array(await response.arrayBuffer()) : new Uint8Array();
   if (bytes.length !== size || sha256(bytes) !== pin)
     throw new FwError('bad-download', `musl for ${machine} is not what toolchain.json pins`, {
       where: url,
