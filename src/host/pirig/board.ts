@@ -1,0 +1,107 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import { stat, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ReadAt } from '../../formats/bytes.ts';
+import type { Board } from '../machine.ts';
+import { piArgs } from '../qemu/args.ts';
+import { type BootChoice, chooseBoot } from './bootrom.ts';
+import { emulatedDtb } from './emulated-dtb.ts';
+import { SdCard } from './sdcard.ts';
+
+/** A Pi 3 B has 1 GiB and four cores, and QEMU takes nothing else. */
+const MEMORY_MB = 1024;
+const CPUS = 4;
+
+export interface PiBoardOptions {
+  /** The QEMU program. */
+  qemu: string;
+  /** Raw image of the SD card. */
+  disk: string;
+  /** Where kernel, initramfs and device tree are put for QEMU. */
+  workDir: string;
+  extra?: readonly string[];
+  /** Called at every boot with what the boot ROM decided. */
+  onBoot?: (choice: BootChoice) => void;
+}
+
+/** A Raspberry Pi 3 B, whose boot ROM is modelled on the card's own bytes at power-on and at every reset. */
+export function piBoard({ qemu, disk, workDir, extra = [], onBoot }: PiBoardOptions): PiBoard {
+  const flags = { tryboot: false };
+  return {
+    emulator: 'raspi3b',
+    resetEndsQemu: true,
+    // The console is the mini UART, ttyS1, which is QEMU's second serial port; its first one is the PL011, ttyAMA0.
+    consoleSerial: 1,
+    // Without its watchdog's driver the emulated board cannot switch itself off: the kernel says so and halts.
+    powerOffLine: /reboot: Power down/,
+    flags,
+    powerOn: async (forwards) => {
+      await makePowerOfTwo(disk);
+      const { tryboot } = flags;
+      // It counts for one boot.
+      flags.tryboot = false;
+      const choice = await readChoice(disk, tryboot);
+      onBoot?.(choice);
+      const file = (name: string): string => join(workDir, name);
+      await writeFile(file('kernel'), choice.kernel);
+      await writeFile(file('device-tree.dtb'), emulatedDtb(choice.dtb));
+      if (choice.initramfs) await writeFile(file('initramfs'), choice.initramfs);
+      return {
+        file: qemu,
+        args: piArgs({
+          kernel: file('kernel'),
+          initrd: choice.initramfs ? file('initramfs') : undefined,
+          dtb: file('device-tree.dtb'),
+          cmdline: choice.cmdline,
+          disk,
+          memoryMb: MEMORY_MB,
+          cpus: CPUS,
+          forwards,
+          extra,
+        }),
+      };
+    },
+  };
+}
+
+export interface PiBoard extends Board {
+  /** What the firmware remembers over a reset, not over a power cut. */
+  readonly flags: { tryboot: boolean };
+}
+
+/**
+ * QEMU takes SD cards of a power of two of bytes only. The image is made longer, with a hole: what a larger card
+ * looks like, and what the firmware grows its data partition into anyway.
+ */
+export async function makePowerOfTwo(disk: string): Promise<void> {
+  const { size } = await stat(disk);
+  const wanted = 2 ** Math.ceil(Math.log2(Math.max(size, 1)));
+  if (wanted !== size) await truncate(disk, wanted);
+}
+
+/**
+ * What the boot ROM makes of a card's image.
+ * @throws FwError `pi-does-not-boot`
+ */
+export async function readChoice(disk: string, tryboot: boolean): Promise<BootChoice> {
+  const { size } = await stat(disk);
+  const descriptor = openSync(disk, 'r');
+  try {
+    return chooseBoot(new SdCard(readerAt(descriptor), size), { tryboot });
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function readerAt(descriptor: number): ReadAt {
+  return (offset, length) => {
+    const bytes = new Uint8Array(length);
+    let done = 0;
+    while (done < length) {
+      const count = readSync(descriptor, bytes, done, length - done, offset + done);
+      if (count === 0) break;
+      done += count;
+    }
+    return bytes.subarray(0, done);
+  };
+}

@@ -1,0 +1,75 @@
+import { constants } from 'node:fs';
+import { access, readFile } from 'node:fs/promises';
+import { startQemu } from './process.ts';
+
+/** How the guest's processor is provided. */
+export interface Accelerator {
+  kind: 'kvm' | 'tcg';
+  /** For -accel. */
+  accel: string;
+}
+
+/** QEMU's own emulation of the processor; it works everywhere. */
+export const TCG: Accelerator = { kind: 'tcg', accel: 'tcg,thread=multi' };
+const KVM: Accelerator = { kind: 'kvm', accel: 'kvm' };
+
+/** What a guest needs of an accelerator. */
+export interface Guest {
+  /** The QEMU program. */
+  qemu: string;
+  /** Of the guest's processor, as Node names it. */
+  arch: 'x64' | 'arm64';
+  /** For -M. */
+  machine: string;
+}
+
+/**
+ * KVM when it works for this guest, QEMU's own emulation otherwise. That /dev/kvm can be opened proves nothing: some
+ * hosts offer one that fails at the first instruction. So the processor must have the extensions, and a machine must start.
+ */
+export async function chooseAccelerator({ qemu, arch, machine }: Guest): Promise<Accelerator> {
+  if (process.platform !== 'linux' || process.arch !== arch) return TCG;
+  if (!(await canOpen('/dev/kvm'))) return TCG;
+  if (arch === 'x64' && !/^flags\s*:.*\b(vmx|svm)\b/m.test(await readFile('/proc/cpuinfo', 'utf8')))
+    return TCG;
+  return (await starts(qemu, machine)) ? KVM : TCG;
+}
+
+function canOpen(file: string): Promise<boolean> {
+  return access(file, constants.R_OK | constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function starts(qemu: string, machine: string): Promise<boolean> {
+  try {
+    const args = [
+      '-nodefaults',
+      '-display',
+      'none',
+      '-M',
+      machine,
+      '-accel',
+      KVM.accel,
+      '-cpu',
+      'host',
+      '-S',
+    ];
+    const probe = await startQemu(qemu, [
+      ...args,
+      '-chardev',
+      'socket,id=qmp,fd=3',
+      '-mon',
+      'chardev=qmp,mode=control',
+    ]);
+    for (const serial of probe.serials) serial.resume();
+    // The processors' state is set after the greeting; a KVM that cannot do that takes QEMU down.
+    await probe.qmp.execute('query-cpus-fast');
+    const { code } = await probe.quit();
+    return code === 0;
+  } catch {
+    // Whatever is wrong with KVM here, the guest runs without it.
+    return false;
+  }
+}
