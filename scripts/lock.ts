@@ -9,7 +9,7 @@ import type { Lock, LockedPackage } from '../src/build/lock.ts';
 import { sha256 } from '../src/build/sources/fetch.ts';
 import { mirrors } from '../src/build/sources/mirrors.ts';
 import type { Arch, Target } from '../src/build/target.ts';
-import { targetNames, loadTarget } from '../src/build/targets.ts';
+import { loadTarget, targetNames } from '../src/build/targets.ts';
 import { xzDecompress } from '../src/formats/xz.ts';
 
 type Archive = LockedPackage['archive'];
@@ -66,12 +66,18 @@ async function candidates(arch: Arch, wanted: (name: string) => boolean): Promis
       const name = `${component}/binary-${debianArch}/Packages.xz`;
       const hash = new RegExp(`^ ([0-9a-f]{64}) +\\d+ ${name.replace('.', '\\.')}$`, 'm').exec(text)?.[1];
       if (!hash) continue;
-      const index = await get(`${base}/dists/${suite}/${component}/binary-${debianArch}/by-hash/SHA256/${hash}`);
-      if (sha256(index) !== hash) throw new Error(`${suite} ${name}: the index does not have its signed hash`);
-      const stanzas = Buffer.from(await xzDecompress(index)).toString('utf8').split('\n\n');
+      const index = await get(
+        `${base}/dists/${suite}/${component}/binary-${debianArch}/by-hash/SHA256/${hash}`,
+      );
+      if (sha256(index) !== hash)
+        throw new Error(`${suite} ${name}: the index does not have its signed hash`);
+      const stanzas = Buffer.from(await xzDecompress(index))
+        .toString('utf8')
+        .split('\n\n');
       for (const stanza of stanzas) {
         const candidate = parseStanza(stanza, archive, date);
-        if (candidate && wanted(candidate.name) && isNewer(candidate, newest.get(candidate.name))) newest.set(candidate.name, candidate);
+        if (candidate && wanted(candidate.name) && isNewer(candidate, newest.get(candidate.name)))
+          newest.set(candidate.name, candidate);
       }
     }
   }

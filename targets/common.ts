@@ -3,7 +3,10 @@ import type { Arch, Modules, PackagePick } from '../src/build/target.ts';
 /** What every target takes from Debian, kernel and boot loader aside. */
 export function basePackages(arch: Arch): PackagePick[] {
   const lib = `usr/lib/${arch}-linux-gnu`;
-  const loader = arch === 'x86_64' ? ['usr/lib64/', `${lib}/ld-linux-x86-64.so.2`] : ['usr/lib/ld-linux-aarch64.so.1', `${lib}/ld-linux-aarch64.so.1`];
+  const loader =
+    arch === 'x86_64'
+      ? ['usr/lib64/', `${lib}/ld-linux-x86-64.so.2`]
+      : ['usr/lib/ld-linux-aarch64.so.1', `${lib}/ld-linux-aarch64.so.1`];
   return [
     {
       name: 'libc6',
@@ -20,7 +23,10 @@ export function basePackages(arch: Arch): PackagePick[] {
     { name: 'libstdc++6', files: [`${lib}/libstdc++.so.6*`] },
     { name: 'libgcc-s1', files: [`${lib}/libgcc_s.so.1`] },
     { name: 'busybox-static', files: ['usr/bin/busybox'] },
-    { name: 'e2fsprogs', files: ['usr/sbin/mke2fs', 'usr/sbin/e2fsck', 'usr/sbin/resize2fs', 'etc/mke2fs.conf'] },
+    {
+      name: 'e2fsprogs',
+      files: ['usr/sbin/mke2fs', 'usr/sbin/e2fsck', 'usr/sbin/resize2fs', 'etc/mke2fs.conf'],
+    },
     { name: 'libext2fs2t64', files: [`${lib}/libe2p.so.2*`, `${lib}/libext2fs.so.2*`] },
     { name: 'libcom-err2', files: [`${lib}/libcom_err.so.2*`] },
     { name: 'libblkid1', files: [`${lib}/libblkid.so.1*`] },
@@ -33,7 +39,18 @@ export function basePackages(arch: Arch): PackagePick[] {
 /** Device modules that make sense wherever there is USB. */
 export const usbDevices: Modules['device'] = [
   // Ethernet
-  ...['r8152', 'asix', 'ax88179_178a', 'cdc_ether', 'cdc_ncm', 'cdc_subset', 'rndis_host', 'smsc95xx', 'lan78xx', 'dm9601'],
+  ...[
+    'r8152',
+    'asix',
+    'ax88179_178a',
+    'cdc_ether',
+    'cdc_ncm',
+    'cdc_subset',
+    'rndis_host',
+    'smsc95xx',
+    'lan78xx',
+    'dm9601',
+  ],
   // Serial
   ...['cdc-acm', 'ftdi_sio', 'cp210x', 'ch341', 'pl2303'],
   // Storage, keyboards, barcode readers
@@ -41,4 +58,14 @@ export const usbDevices: Modules['device'] = [
 ];
 
 /** File systems: the data partition's, and what people carry on USB sticks. */
-export const fileSystems: Modules['device'] = ['ext4', 'crc32c_generic', 'vfat', 'nls_cp437', 'nls_ascii', 'nls_utf8', 'exfat', 'overlay', 'loop'];
+export const fileSystems: Modules['device'] = [
+  'ext4',
+  'crc32c_generic',
+  'vfat',
+  'nls_cp437',
+  'nls_ascii',
+  'nls_utf8',
+  'exfat',
+  'overlay',
+  'loop',
+];

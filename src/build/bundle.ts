@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path';
-import { type BuildOptions, type Plugin, build } from 'esbuild';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { FwError } from '../errors.ts';
 import { isElf, readElf } from '../formats/elf.ts';
 import { esbuildError, toolkitAlias, toolkitModule } from '../project/esbuild.ts';
@@ -59,11 +59,21 @@ export async function bundleApp(project: Project, arch: Arch): Promise<Bundle> {
 /** hearthd, for the device. */
 export async function bundleHearthd(): Promise<Bundle> {
   const entry = toolkitModule('device/main');
-  const result = await build({ ...common, entryPoints: [entry], outfile: 'hearthd.mjs', absWorkingDir: join(entry, '../..'), minify: true, keepNames: true });
+  const result = await build({
+    ...common,
+    entryPoints: [entry],
+    outfile: 'hearthd.mjs',
+    absWorkingDir: join(entry, '../..'),
+    minify: true,
+    keepNames: true,
+  });
   return { ...outputs(result.outputFiles ?? [], 'hearthd.mjs'), addons: new Map() };
 }
 
-function outputs(files: { path: string; contents: Uint8Array }[], name: string): { code: Uint8Array; map: Uint8Array } {
+function outputs(
+  files: { path: string; contents: Uint8Array }[],
+  name: string,
+): { code: Uint8Array; map: Uint8Array } {
   const find = (ending: string): Uint8Array => {
     const file = files.find(({ path }) => path.endsWith(ending));
     if (!file) throw new Error(`esbuild wrote no ${ending}`);
@@ -82,7 +92,12 @@ function nativeAddons(addons: Map<string, Uint8Array>, arch: Arch): Plugin {
     setup(context) {
       context.onResolve({ filter: /\.node$/ }, async (args) => {
         if (args.pluginData === 'resolving') return undefined;
-        const found = await context.resolve(args.path, { kind: args.kind, resolveDir: args.resolveDir, importer: args.importer, pluginData: 'resolving' });
+        const found = await context.resolve(args.path, {
+          kind: args.kind,
+          resolveDir: args.resolveDir,
+          importer: args.importer,
+          pluginData: 'resolving',
+        });
         return found.errors.length > 0 ? found : { path: found.path, namespace: 'addon' };
       });
       context.onLoad({ filter: /.*/, namespace: 'addon' }, async ({ path }) => {
@@ -90,11 +105,15 @@ function nativeAddons(addons: Map<string, Uint8Array>, arch: Arch): Plugin {
         const bytes = await readFile(path);
         const machine = isElf(bytes) ? readElf(bytes).machine : undefined;
         if (machine !== arch) {
-          throw new FwError('addon-wrong-arch', `the native addon ${path} is for ${machine ?? 'no machine that is known'}`, {
-            where: path,
-            expected: `an ELF shared object for ${arch}`,
-            remedy: `Install or build the package for linux ${arch === 'aarch64' ? 'arm64' : 'x64'}; see docs/addons.md.`,
-          });
+          throw new FwError(
+            'addon-wrong-arch',
+            `the native addon ${path} is for ${machine ?? 'no machine that is known'}`,
+            {
+              where: path,
+              expected: `an ELF shared object for ${arch}`,
+              remedy: `Install or build the package for linux ${arch === 'aarch64' ? 'arm64' : 'x64'}; see docs/addons.md.`,
+            },
+          );
         }
         const name = basename(path);
         addons.set(name, bytes);

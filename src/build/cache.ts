@@ -87,7 +87,10 @@ async function readIfPresent(path: string): Promise<Buffer | undefined> {
  * Writes a file so that its name never stands for part of it: temporary name beside it, then rename. The folder
  * is made when it is missing. A full disk is an error that says so.
  */
-export async function writeWhole(path: string, pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
+export async function writeWhole(
+  path: string,
+  pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const temporary = `${path}.part-${process.pid}-${randomBytes(4).toString('hex')}`;
   try {

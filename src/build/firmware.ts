@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { cacheDir } from '../../bin/pinned-node.js';
 import { isExampleKey } from '../archive/example-key.ts';
 import { parsePublicKey } from '../archive/public-key.ts';
 import type { Signer } from '../archive/signer.ts';
@@ -10,7 +11,6 @@ import { FwError } from '../errors.ts';
 import { writeSquashfs, zstdCompressor } from '../formats/squashfs/index.ts';
 import type { DirNode } from '../formats/tree.ts';
 import type { Project } from '../project/load.ts';
-import { cacheDir } from '../../bin/pinned-node.js';
 import type { BootInput } from './boot/cmdline.ts';
 import { buildPiBoot } from './boot/pi.ts';
 import { buildUki } from './boot/uefi.ts';
@@ -20,7 +20,7 @@ import { addFirmware, addIdentity } from './rootfs.ts';
 import { findSigner } from './signing.ts';
 import { checkElfFiles } from './system/elf-check.ts';
 import { prepareSystem, type System } from './system/index.ts';
-import { loadTarget, type LoadedTarget } from './targets.ts';
+import { type LoadedTarget, loadTarget } from './targets.ts';
 import { treeHash } from './tree.ts';
 import { uuidFromHash } from './uuid.ts';
 
@@ -64,7 +64,9 @@ export async function buildFirmware(project: Project, options: BuildOptions = {}
   const clock = new StepClock(options.onStep ?? (() => {}));
 
   const system = await clock.run('system', () => prepareSystem(loaded, cache, options.onStep ?? (() => {})));
-  const [hearthd, app] = await clock.run('bundle', () => Promise.all([bundleHearthd(), bundleApp(project, target.arch)]));
+  const [hearthd, app] = await clock.run('bundle', () =>
+    Promise.all([bundleHearthd(), bundleApp(project, target.arch)]),
+  );
   const info = describe(project, loaded, signer);
   const root = addFirmware(system.root, { hearthd, app, project, info });
   const uuid = firmwareUuid(root, system, info);
@@ -87,20 +89,31 @@ export async function buildFirmware(project: Project, options: BuildOptions = {}
 
   const path = options.out ?? join(project.dir, `${info.product}-${info.version}-${target.name}.fw`);
   const written = await clock.run('firmware', () =>
-    writeToFile(path, {
-      product: info.product,
-      version: info.version,
-      target: target.name,
-      arch: target.arch,
-      uuid,
-      created: loaded.lock.date.replace(/\.\d+Z$/, 'Z'),
-      trustedKeys: project.config.updateKeys,
-      dataSize: project.config.dataSize,
-      payloads: [
-        ...boot,
-        { name: 'root', pieces: squashfs.image, boundaries: squashfs.boundaries, storage: { encoding: 'raw' }, slotSize: target.rootSlotSize },
-      ],
-    }, signer, cache),
+    writeToFile(
+      path,
+      {
+        product: info.product,
+        version: info.version,
+        target: target.name,
+        arch: target.arch,
+        uuid,
+        created: loaded.lock.date.replace(/\.\d+Z$/, 'Z'),
+        trustedKeys: project.config.updateKeys,
+        dataSize: project.config.dataSize,
+        payloads: [
+          ...boot,
+          {
+            name: 'root',
+            pieces: squashfs.image,
+            boundaries: squashfs.boundaries,
+            storage: { encoding: 'raw' },
+            slotSize: target.rootSlotSize,
+          },
+        ],
+      },
+      signer,
+      cache,
+    ),
   );
   await writeMaps(path, { app, hearthd });
   return {
@@ -130,7 +143,11 @@ function chooseTarget(project: Project, wanted: string | undefined): string {
 }
 
 /** What the device will know of itself, but for the UUID, which is a hash of this too. */
-function describe(project: Project, { target, lock }: LoadedTarget, signer: Signer): Omit<FirmwareInfo, 'uuid'> {
+function describe(
+  project: Project,
+  { target, lock }: LoadedTarget,
+  signer: Signer,
+): Omit<FirmwareInfo, 'uuid'> {
   const { config } = project;
   const { entry: _, nodeArgs: __, ...app } = config.app;
   return {
@@ -153,7 +170,12 @@ function firmwareUuid(root: DirNode, system: System, info: Omit<FirmwareInfo, 'u
   return uuidFromHash(hash.digest());
 }
 
-async function bootPayloads({ target, lock }: LoadedTarget, project: Project, system: System, uuid: string): Promise<PayloadInput[]> {
+async function bootPayloads(
+  { target, lock }: LoadedTarget,
+  project: Project,
+  system: System,
+  uuid: string,
+): Promise<PayloadInput[]> {
   const storage = { encoding: 'zstd', level: BOOT_LEVEL } as const;
   const input: BootInput = {
     target,
@@ -163,16 +185,28 @@ async function bootPayloads({ target, lock }: LoadedTarget, project: Project, sy
     part: (name) => system.part(name),
     time: new Date(lock.date),
   };
-  const loader: PayloadInput = { name: 'loader', pieces: [await system.part('loader')], storage: { encoding: 'raw' } };
+  const loader: PayloadInput = {
+    name: 'loader',
+    pieces: [await system.part('loader')],
+    storage: { encoding: 'raw' },
+  };
   if (target.boot.family === 'uefi') {
     const uki = await buildUki(input, target.boot);
     return [loader, { name: 'boot', pieces: [uki], storage, slotSize: target.boot.slotSize }];
   }
   const { payload, variant } = await buildPiBoot(input, target.boot);
-  return [loader, { name: 'boot', pieces: [payload], storage, slotSize: target.boot.slotSize, variants: [variant] }];
+  return [
+    loader,
+    { name: 'boot', pieces: [payload], storage, slotSize: target.boot.slotSize, variants: [variant] },
+  ];
 }
 
-async function writeToFile(path: string, input: Parameters<typeof writeFirmware>[0], signer: Signer, cache: Cache): Promise<Written> {
+async function writeToFile(
+  path: string,
+  input: Parameters<typeof writeFirmware>[0],
+  signer: Signer,
+  cache: Cache,
+): Promise<Written> {
   const temporary = `${path}.part-${process.pid}`;
   try {
     await mkdir(dirname(path), { recursive: true });
@@ -180,7 +214,10 @@ async function writeToFile(path: string, input: Parameters<typeof writeFirmware>
     let written: Written;
     try {
       written = await writeFirmware(input, signer, (bytes) => file.writeFile(bytes), {
-        cache: { get: (key) => cache.get('chunks', key), put: (key, value) => cache.put('chunks', key, value) },
+        cache: {
+          get: (key) => cache.get('chunks', key),
+          put: (key, value) => cache.put('chunks', key, value),
+        },
       });
     } finally {
       await file.close();
@@ -200,8 +237,13 @@ async function writeMaps(path: string, bundles: { app: Bundle; hearthd: Bundle }
   await writeWhole(join(folder, 'hearthd.mjs.map'), [bundles.hearthd.map]);
 }
 
-function rootTooLarge(squashfs: { size: number; largest: { path: string; stored: number }[] }, limit: number): FwError {
-  const largest = squashfs.largest.slice(0, 5).map(({ path, stored }) => `${path} (${(stored / 1e6).toFixed(1)} MB)`);
+function rootTooLarge(
+  squashfs: { size: number; largest: { path: string; stored: number }[] },
+  limit: number,
+): FwError {
+  const largest = squashfs.largest
+    .slice(0, 5)
+    .map(({ path, stored }) => `${path} (${(stored / 1e6).toFixed(1)} MB)`);
   return new FwError('root-too-large', `the root file system is ${squashfs.size - limit} bytes too large`, {
     where: 'the root payload',
     expected: `at most ${limit} bytes, the size of a root slot`,

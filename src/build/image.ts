@@ -25,12 +25,22 @@ export interface ImageResult {
 /** What an older firmware, which does not say, gets as its data partition. */
 const DEFAULT_DATA_SIZE = 64 * MiB;
 
+export interface ImageOptions {
+  /** Of the whole disk, bytes; the least that fits when left out. */
+  size?: number;
+  /** Write onto an existing image of that size: the data partition stays as it is. */
+  keepData?: boolean;
+}
+
 /**
  * Makes the image of a whole disk from a firmware: partition table, boot files, environment, slot a. Slot b and
  * the data partition are empty; the device makes its file system at the first boot. Same firmware, same image.
- * @param size of the whole disk, bytes; the least that fits when left out
  */
-export async function writeImage(firmware: string, path: string, { size }: { size?: number } = {}): Promise<ImageResult> {
+export async function writeImage(
+  firmware: string,
+  path: string,
+  { size, keepData = false }: ImageOptions = {},
+): Promise<ImageResult> {
   const fw = await openFirmware(firmware, { trust: 'self' });
   try {
     const { manifest } = fw;
@@ -38,7 +48,8 @@ export async function writeImage(firmware: string, path: string, { size }: { siz
     const dataSize = manifest.dataSize ?? DEFAULT_DATA_SIZE;
     const plan = planDisk({ target, dataSize, ...(size === undefined ? {} : { diskSize: size }) });
     const pieces = [...(await bootPieces(fw, target, plan)), ...envPieces(fw)];
-    const written = await writeDisk(path, plan, pieces, fw);
+    const fill = (file: FileHandle): Promise<number> => fillDisk(file, plan, pieces, fw);
+    const written = keepData ? await writeOnto(path, fill) : await writeAnew(path, plan.size, fill);
     const { uuid, version } = manifest;
     return { path, size: plan.size, written, uuid, version, target: target.name };
   } finally {
@@ -66,32 +77,51 @@ async function payloadBytes(fw: FirmwareFile, name: string): Promise<Uint8Array>
   return Buffer.concat(chunks);
 }
 
+type Fill = (file: FileHandle) => Promise<number>;
+
 /** Writes beside the wanted name and renames: an interrupted run leaves no half image under it. */
-async function writeDisk(path: string, plan: DiskPlan, pieces: Piece[], fw: FirmwareFile): Promise<number> {
+async function writeAnew(path: string, size: number, fill: Fill): Promise<number> {
   const temporary = `${path}.part-${process.pid}`;
   try {
     await mkdir(dirname(path), { recursive: true });
-    const file = await open(temporary, 'w');
-    let written = 0;
-    try {
-      await file.truncate(plan.size);
-      for (const { offset, bytes } of pieces) {
-        await writeAt(file, offset, bytes);
-        written += bytes.length;
-      }
-      for await (const { offset, bytes } of fw.read('root')) {
-        await writeAt(file, plan.root[0].offset + offset, bytes);
-        written += bytes.length;
-      }
-    } finally {
-      await file.close();
-    }
+    const written = await withFile(temporary, 'w', async (file) => {
+      await file.truncate(size);
+      return fill(file);
+    });
     await rename(temporary, path);
     return written;
   } catch (error) {
     await rm(temporary, { force: true });
     throw diskError(error, path);
   }
+}
+
+async function writeOnto(path: string, fill: Fill): Promise<number> {
+  try {
+    return await withFile(path, 'r+', fill);
+  } catch (error) {
+    throw diskError(error, path);
+  }
+}
+
+async function withFile<T>(path: string, flags: string, work: (file: FileHandle) => Promise<T>): Promise<T> {
+  const file = await open(path, flags);
+  try {
+    return await work(file);
+  } finally {
+    await file.close();
+  }
+}
+
+async function fillDisk(file: FileHandle, plan: DiskPlan, pieces: Piece[], fw: FirmwareFile): Promise<number> {
+  let written = 0;
+  const put = async (offset: number, bytes: Uint8Array): Promise<void> => {
+    await writeAt(file, offset, bytes);
+    written += bytes.length;
+  };
+  for (const { offset, bytes } of pieces) await put(offset, bytes);
+  for await (const { offset, bytes } of fw.read('root')) await put(plan.root[0].offset + offset, bytes);
+  return written;
 }
 
 async function writeAt(file: FileHandle, offset: number, bytes: Uint8Array): Promise<void> {

@@ -10,7 +10,10 @@ import type { Bundle } from './bundle.ts';
 import { directory, file, insert, symlink } from './tree.ts';
 
 /** Puts the app, hearthd and what was configured onto a system's root. Changes and returns the tree. */
-export function addFirmware(root: DirNode, parts: { hearthd: Bundle; app: Bundle; project: Project; info: Omit<FirmwareInfo, 'uuid'> }): DirNode {
+export function addFirmware(
+  root: DirNode,
+  parts: { hearthd: Bundle; app: Bundle; project: Project; info: Omit<FirmwareInfo, 'uuid'> },
+): DirNode {
   const { hearthd, app, project, info } = parts;
   insert(root, 'usr/lib/hearth/hearthd.mjs', file(hearthd.code));
   insert(root, 'srv/app/app.mjs', file(app.code));
@@ -20,9 +23,14 @@ export function addFirmware(root: DirNode, parts: { hearthd: Bundle; app: Bundle
   insert(root, 'etc/hostname', file(`${info.network.hostname}\n`));
   insert(root, 'etc/hearth/trusted-keys', file(project.config.updateKeys.map((key) => `${key}\n`).join('')));
   if (project.config.sshKeys.length > 0) {
-    insert(root, 'etc/hearth/authorized-keys', file(project.config.sshKeys.map((key) => `${key}\n`).join('')));
+    insert(
+      root,
+      'etc/hearth/authorized-keys',
+      file(project.config.sshKeys.map((key) => `${key}\n`).join('')),
+    );
   }
-  if (info.exampleKey) insert(root, 'etc/hearth/example-key', file('This firmware is signed with the public example key.\n'));
+  if (info.exampleKey)
+    insert(root, 'etc/hearth/example-key', file('This firmware is signed with the public example key.\n'));
   return root;
 }
 
@@ -55,9 +63,15 @@ export async function addSkeleton(root: DirNode): Promise<void> {
   for (const path of FOLDERS) insert(root, path, directory(path === 'root' ? 0o700 : 0o755));
   for (const [path, target] of LINKS) insert(root, path, symlink(target));
   const folder = fileURLToPath(SKELETON);
-  if (!existsSync(folder)) throw new FwError('toolkit-damaged', 'hearthfw lacks its firmware/rootfs folder', { where: folder, remedy: 'Install hearthfw again.' });
+  if (!existsSync(folder))
+    throw new FwError('toolkit-damaged', 'hearthfw lacks its firmware/rootfs folder', {
+      where: folder,
+      remedy: 'Install hearthfw again.',
+    });
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const names = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(folder.length));
+  const names = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length));
   for (const path of names.sort()) {
     insert(root, path, file(await readFile(join(folder, path)), EXECUTABLE.test(path) ? 0o755 : 0o644));
   }

@@ -18,11 +18,14 @@ export function keyFolder(env: NodeJS.ProcessEnv = process.env): string {
  */
 export async function findSigner(project: Project, env: NodeJS.ProcessEnv = process.env): Promise<Signer> {
   const trusted = project.config.updateKeys.map(parsePublicKey);
-  const trusts = ({ publicKey }: Signer): boolean => trusted.some((key) => sameKey(key, parsePublicKey(publicKey)));
+  const trusts = ({ publicKey }: Signer): boolean =>
+    trusted.some((key) => sameKey(key, parsePublicKey(publicKey)));
 
   const secret = env.HEARTH_SIGNING_KEY;
   if (secret) {
-    const signer = secret.includes('PRIVATE KEY') ? keySigner(secret, 'HEARTH_SIGNING_KEY') : await fileSigner(resolve(secret));
+    const signer = secret.includes('PRIVATE KEY')
+      ? keySigner(secret, 'HEARTH_SIGNING_KEY')
+      : await fileSigner(resolve(secret));
     if (trusts(signer)) return signer;
     throw mismatch('HEARTH_SIGNING_KEY', project);
   }
@@ -39,19 +42,26 @@ export async function findSigner(project: Project, env: NodeJS.ProcessEnv = proc
     const signer = await fromAgent(key.line, env.SSH_AUTH_SOCK);
     if (signer) return signer;
   }
-  throw new FwError('no-signing-key', 'no private key for any of the update keys was found, so the firmware cannot be signed', {
-    where: `${project.configFile}: updateKeys`,
-    expected: `the private half of one of ${project.config.updateKeys.length} ssh-ed25519 keys in HEARTH_SIGNING_KEY, ${keyFolder(env)} or ssh-agent`,
-    remedy:
-      'Get the key from a colleague who has it, put a CI secret into HEARTH_SIGNING_KEY, or add the public half of a key of yours to updateKeys: ' +
-      'devices in the field will take firmware signed by it only after an update signed by a key that they know.',
-  });
+  throw new FwError(
+    'no-signing-key',
+    'no private key for any of the update keys was found, so the firmware cannot be signed',
+    {
+      where: `${project.configFile}: updateKeys`,
+      expected: `the private half of one of ${project.config.updateKeys.length} ssh-ed25519 keys in HEARTH_SIGNING_KEY, ${keyFolder(env)} or ssh-agent`,
+      remedy:
+        'Get the key from a colleague who has it, put a CI secret into HEARTH_SIGNING_KEY, or add the public half of a key of yours to updateKeys: ' +
+        'devices in the field will take firmware signed by it only after an update signed by a key that they know.',
+    },
+  );
 }
 
 async function keyFiles(folder: string): Promise<string[]> {
   if (!existsSync(folder)) return [];
   const names = await readdir(folder);
-  return names.filter((name) => !name.endsWith('.pub')).sort().map((name) => join(folder, name));
+  return names
+    .filter((name) => !name.endsWith('.pub'))
+    .sort()
+    .map((name) => join(folder, name));
 }
 
 /** Undefined when there is no agent, or it lacks the key; an agent that misbehaves is an error. */

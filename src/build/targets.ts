@@ -5,8 +5,8 @@ import { nearest } from './nearest.ts';
 import type { Target } from './target.ts';
 
 /** The folder of all targets, beside src/ in a checkout and beside the compiled code in the npm package. */
-const FOLDER = [new URL('../../targets/', import.meta.url), new URL('../targets/', import.meta.url)].find((url) =>
-  existsSync(url),
+const FOLDER = [new URL('../../targets/', import.meta.url), new URL('../targets/', import.meta.url)].find(
+  (url) => existsSync(url),
 );
 
 export interface LoadedTarget {
@@ -41,7 +41,9 @@ export async function loadTarget(
       remedy: guess ? `Did you mean '${guess}'?` : `Choose one of: ${names.join(', ')}.`,
     });
   }
-  const file = ['target.ts', 'target.js'].map((base) => new URL(`${name}/${base}`, FOLDER)).find((url) => existsSync(url));
+  const file = ['target.ts', 'target.js']
+    .map((base) => new URL(`${name}/${base}`, FOLDER))
+    .find((url) => existsSync(url));
   if (!file) throw new Error(`target ${name} has no target.ts`);
   const { default: target } = (await import(file.href)) as { default: Target };
   const lockUrl = new URL(`${name}/lock.json`, FOLDER);

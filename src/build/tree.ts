@@ -12,7 +12,13 @@ export function symlink(target: string): SymlinkNode {
 }
 
 export function file(bytes: Uint8Array | string, mode = 0o644): FileNode {
-  return { type: 'file', mode, uid: 0, gid: 0, content: inMemory(typeof bytes === 'string' ? Buffer.from(bytes) : bytes) };
+  return {
+    type: 'file',
+    mode,
+    uid: 0,
+    gid: 0,
+    content: inMemory(typeof bytes === 'string' ? Buffer.from(bytes) : bytes),
+  };
 }
 
 export function inMemory(bytes: Uint8Array): Content {

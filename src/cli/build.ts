@@ -39,10 +39,13 @@ Examples:
         process.stdout.write(`${JSON.stringify(result)}\n`);
         return;
       }
-      if (result.exampleKey) out.line('warning: signed with the public example key: anyone can sign for this device');
+      if (result.exampleKey)
+        out.line('warning: signed with the public example key: anyone can sign for this device');
       if (result.dev) out.line('note: a development firmware (dev: true); never ship it');
       const seconds = Object.values(result.seconds).reduce((sum, step) => sum + step, 0);
-      out.line(`${result.path}  ${megabytes(result.size)}  ${result.version} ${result.target}  in ${seconds.toFixed(1)} s`);
+      out.line(
+        `${result.path}  ${megabytes(result.size)}  ${result.version} ${result.target}  in ${seconds.toFixed(1)} s`,
+      );
       out.line(`uuid   ${result.uuid}`);
       out.line(`sha256 ${result.sha256}`);
     });

@@ -15,7 +15,11 @@ export function imageCommand(): Command {
     .description('Make the image of a whole disk from a firmware')
     .argument('<file.fw>', 'the firmware')
     .requiredOption('-o, --output <disk.img>', 'the image')
-    .option('--size <size>', "of the whole disk, bytes or '4 GiB'; the default is the least that fits", diskSize)
+    .option(
+      '--size <size>',
+      "of the whole disk, bytes or '4 GiB'; the default is the least that fits",
+      diskSize,
+    )
     .option('--json', 'print one JSON object about the result')
     .addHelpText('after', '\nExample:\n  fw image hello-1.0.0-x86_64.fw -o disk.img --size 4GiB')
     .action(async (file: string, options: Options) => {
@@ -23,7 +27,10 @@ export function imageCommand(): Command {
         ...(options.size ? { size: options.size } : {}),
       });
       if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
-      else terminalOutput().line(`${result.path}  ${megabytes(result.size)} disk, ${megabytes(result.written)} written`);
+      else
+        terminalOutput().line(
+          `${result.path}  ${megabytes(result.size)} disk, ${megabytes(result.written)} written`,
+        );
     });
 }
 

@@ -1,5 +1,5 @@
-import { Command, CommanderError } from 'commander';
 import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
 import { buildCommand } from './build.ts';
 import { imageCommand } from './image.ts';
 import { describeError, errorJson } from './output.ts';

@@ -15,7 +15,10 @@ export interface SlotVariant {
 }
 
 /** The FAT file system of a Pi's boot slot: firmware, kernel, initramfs, device trees, config.txt, cmdline.txt. */
-export async function buildPiBoot(input: BootInput, boot: PiBoot): Promise<{ payload: Uint8Array; variant: SlotVariant }> {
+export async function buildPiBoot(
+  input: BootInput,
+  boot: PiBoot,
+): Promise<{ payload: Uint8Array; variant: SlotVariant }> {
   const cmdline = (slot: 'a' | 'b'): Uint8Array => Buffer.from(`${commandLine(input)} hearth.slot=${slot}\n`);
   const files: FatFile[] = [
     { path: 'cmdline.txt', content: cmdline('a') },
@@ -45,7 +48,13 @@ export async function buildPiBoot(input: BootInput, boot: PiBoot): Promise<{ pay
 }
 
 function configTxt(boot: PiBoot): string {
-  return ['# Written by Hearth.', ...boot.config, 'kernel=kernel8.img', 'initramfs initramfs.img followkernel', ''].join('\n');
+  return [
+    '# Written by Hearth.',
+    ...boot.config,
+    'kernel=kernel8.img',
+    'initramfs initramfs.img followkernel',
+    '',
+  ].join('\n');
 }
 
 /** autoboot.txt: which boot partition, and which one for a one-shot trial. Fits one sector; padded to it. */

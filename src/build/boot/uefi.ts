@@ -27,11 +27,15 @@ export async function buildUki(input: BootInput, boot: UefiBoot): Promise<Uint8A
     ],
   });
   if (uki.length > boot.slotSize) {
-    throw new FwError('boot-too-large', `the kernel image of ${target.name} is ${uki.length - boot.slotSize} bytes too large`, {
-      where: 'the boot payload',
-      expected: `at most ${boot.slotSize} bytes, the size of a boot slot`,
-      remedy: "Take modules out of the target's `root` and `watchdog` lists.",
-    });
+    throw new FwError(
+      'boot-too-large',
+      `the kernel image of ${target.name} is ${uki.length - boot.slotSize} bytes too large`,
+      {
+        where: 'the boot payload',
+        expected: `at most ${boot.slotSize} bytes, the size of a boot slot`,
+        remedy: "Take modules out of the target's `root` and `watchdog` lists.",
+      },
+    );
   }
   return uki;
 }

@@ -8,7 +8,10 @@ import type { DiskPlan } from './plan.ts';
 const SECTOR = 512;
 
 /** The MBR and its logical partitions, the control partition, and the boot partition of slot a. */
-export function piDisk(plan: DiskPlan, parts: { bootcode: Uint8Array; boot: Uint8Array; uuid: string; time: Date }): Piece[] {
+export function piDisk(
+  plan: DiskPlan,
+  parts: { bootcode: Uint8Array; boot: Uint8Array; uuid: string; time: Date },
+): Piece[] {
   const { bootcode, boot, uuid, time } = parts;
   const control = writeFat(
     [
@@ -31,13 +34,19 @@ export function piDisk(plan: DiskPlan, parts: { bootcode: Uint8Array; boot: Uint
     firstByte: offset,
     size: length,
   });
-  const logical = (extent: { offset: number; length: number }) => ({ ...primary(extent), type: MBR_TYPES.linux });
+  const logical = (extent: { offset: number; length: number }) => ({
+    ...primary(extent),
+    type: MBR_TYPES.linux,
+  });
   const table = writeMbr({
     diskSize: plan.size,
     signature: MBR_SIGNATURE,
     primaries: [primary(plan.control), ...plan.boot.map(primary)],
     logicals: [...plan.root, plan.data].map(logical),
   });
-  const atControl = control.pieces.map(({ offset, bytes }) => ({ offset: plan.control.offset + offset, bytes }));
+  const atControl = control.pieces.map(({ offset, bytes }) => ({
+    offset: plan.control.offset + offset,
+    bytes,
+  }));
   return [...table, ...atControl, { offset: plan.boot[0]?.offset ?? 0, bytes: boot }];
 }

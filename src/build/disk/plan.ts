@@ -44,11 +44,15 @@ export function planDisk({ target, dataSize, diskSize }: PlanInput): DiskPlan {
   const least = at + TAIL;
   if (diskSize === undefined) return { size: least, control, boot, root, data };
   if (diskSize < least) {
-    throw new FwError('disk-too-small', `a disk of ${diskSize} bytes is ${least - diskSize} bytes too small for ${target.name}`, {
-      where: '--size',
-      expected: `at least ${least} bytes (${Math.ceil(least / MiB)} MiB)`,
-      remedy: 'Choose a larger size, or a smaller dataSize in fw.config.ts.',
-    });
+    throw new FwError(
+      'disk-too-small',
+      `a disk of ${diskSize} bytes is ${least - diskSize} bytes too small for ${target.name}`,
+      {
+        where: '--size',
+        expected: `at least ${least} bytes (${Math.ceil(least / MiB)} MiB)`,
+        remedy: 'Choose a larger size, or a smaller dataSize in fw.config.ts.',
+      },
+    );
   }
   const end = Math.floor((diskSize - TAIL) / MiB) * MiB;
   return { size: diskSize, control, boot, root, data: { offset: data.offset, length: end - data.offset } };

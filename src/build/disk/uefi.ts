@@ -11,7 +11,11 @@ import type { DiskPlan } from './plan.ts';
 const SECTOR = 512;
 
 /** The GPT, and the EFI system partition with the boot loader, its configuration, and both slots' kernel images. */
-export function uefiDisk(plan: DiskPlan, boot: UefiBoot, parts: { loader: Uint8Array; uki: Uint8Array; uuid: string; time: Date }): Piece[] {
+export function uefiDisk(
+  plan: DiskPlan,
+  boot: UefiBoot,
+  parts: { loader: Uint8Array; uki: Uint8Array; uuid: string; time: Date },
+): Piece[] {
   const { loader, uki, uuid, time } = parts;
   const esp = writeFat(
     [
@@ -42,7 +46,10 @@ export function uefiDisk(plan: DiskPlan, boot: UefiBoot, parts: { loader: Uint8A
     diskGuid: derivedGuid(uuid, 'disk'),
     partitions: [
       partition(GPT_TYPES.esp, PARTITION_NAMES.esp, plan.control),
-      partition(GPT_TYPES.hearthState, PARTITION_NAMES.state, { offset: STATE_AREA.offset, length: STATE_AREA.size }),
+      partition(GPT_TYPES.hearthState, PARTITION_NAMES.state, {
+        offset: STATE_AREA.offset,
+        length: STATE_AREA.size,
+      }),
       partition(GPT_TYPES.linux, PARTITION_NAMES.rootA, plan.root[0]),
       partition(GPT_TYPES.linux, PARTITION_NAMES.rootB, plan.root[1]),
       partition(GPT_TYPES.linux, PARTITION_NAMES.data, plan.data),

@@ -9,9 +9,7 @@ import type { Lock, LockedPackage } from '../lock.ts';
 import { mirrors } from './mirrors.ts';
 
 /** What the fetcher tells whoever watches: bytes so far of a download. */
-export interface Progress {
-  (name: string, received: number, total: number): void;
-}
+export type Progress = (name: string, received: number, total: number) => void;
 
 /**
  * The bytes of a locked Debian package: from the cache, else from the mirrors in turn. What is returned has the

@@ -3,9 +3,16 @@ import { join } from 'node:path';
 import { FwError } from '../../errors.ts';
 
 /** The base addresses, without a trailing slash, under which an archive's files are tried, in order. */
-export function mirrors(archive: 'debian' | 'debian-security', env: NodeJS.ProcessEnv = process.env): string[] {
+export function mirrors(
+  archive: 'debian' | 'debian-security',
+  env: NodeJS.ProcessEnv = process.env,
+): string[] {
   const wanted = env.HEARTH_DEBIAN_MIRROR;
-  if (wanted) return wanted.split(/[\s,]+/).filter(Boolean).map((base) => withArchive(base, archive));
+  if (wanted)
+    return wanted
+      .split(/[\s,]+/)
+      .filter(Boolean)
+      .map((base) => withArchive(base, archive));
   const found = [...new Set(aptSources().flatMap((text) => addresses(text, archive)))];
   if (found.length > 0) return found;
   throw new FwError('no-mirror', `no Debian mirror is known for the ${archive} archive`, {

@@ -12,7 +12,9 @@ const ELF_MAGIC_BYTES = 4;
  */
 export async function checkElfFiles(root: DirNode, arch: Arch): Promise<void> {
   const files = new Map([...walk(root)]);
-  const libraries = new Set([...files.keys()].filter((path) => /^usr\/lib(64)?\//.test(path)).map((path) => path.split('/').at(-1)));
+  const libraries = new Set(
+    [...files.keys()].filter((path) => /^usr\/lib(64)?\//.test(path)).map((path) => path.split('/').at(-1)),
+  );
   for (const [path, node] of files) {
     if (node.type !== 'file' || node.content.size < ELF_MAGIC_BYTES) continue;
     const bytes = await node.content.read();

@@ -3,9 +3,9 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { FwError } from '../../errors.ts';
 import type { Content, DirNode } from '../../formats/tree.ts';
+import { APPLETS } from '../applets.ts';
 import type { Cache } from '../cache.ts';
 import type { Lock, LockedPackage } from '../lock.ts';
-import { APPLETS } from '../applets.ts';
 import { addSkeleton } from '../rootfs.ts';
 import type { Progress } from '../sources/fetch.ts';
 import type { Target } from '../target.ts';
@@ -35,7 +35,11 @@ export interface System {
 const PIPELINE = 1;
 
 /** The system of a target: from the cache when nothing that it depends on has changed, else made from the lock. */
-export async function prepareSystem({ target, lock }: LoadedTarget, cache: Cache, tell: (text: string) => void): Promise<System> {
+export async function prepareSystem(
+  { target, lock }: LoadedTarget,
+  cache: Cache,
+  tell: (text: string) => void,
+): Promise<System> {
   const heart = readHeart(target.arch);
   const skeleton = directory();
   await addSkeleton(skeleton);
@@ -53,13 +57,31 @@ export async function prepareSystem({ target, lock }: LoadedTarget, cache: Cache
 function systemKey(target: Target, lock: Lock, heart: Uint8Array, skeleton: DirNode): string {
   const { description: _, console: __, ...content } = target;
   return createHash('sha256')
-    .update(JSON.stringify({ PIPELINE, content, lock, APPLETS, skeleton: treeHash(skeleton), zlib: process.versions.zlib, zstd: process.versions.zstd }))
+    .update(
+      JSON.stringify({
+        PIPELINE,
+        content,
+        lock,
+        APPLETS,
+        skeleton: treeHash(skeleton),
+        zlib: process.versions.zlib,
+        zstd: process.versions.zstd,
+      }),
+    )
     .update(heart)
     .digest('hex');
 }
 
-async function makeSystem(target: Target, lock: Lock, heart: Uint8Array, root: DirNode, cache: Cache, tell: (text: string) => void): Promise<{ root: DirNode; parts: Map<string, Content> }> {
-  const progress: Progress = (name, received, total) => tell(`fetching ${name}  ${Math.floor((100 * received) / total)} %`);
+async function makeSystem(
+  target: Target,
+  lock: Lock,
+  heart: Uint8Array,
+  root: DirNode,
+  cache: Cache,
+  tell: (text: string) => void,
+): Promise<{ root: DirNode; parts: Map<string, Content> }> {
+  const progress: Progress = (name, received, total) =>
+    tell(`fetching ${name}  ${Math.floor((100 * received) / total)} %`);
   const parts = new Map<string, Content>();
   const [kernelPackage] = lock.packages;
   if (!kernelPackage) throw lockLacks(target, 'a kernel');
@@ -81,13 +103,33 @@ async function makeSystem(target: Target, lock: Lock, heart: Uint8Array, root: D
   return { root, parts };
 }
 
-async function addKernel(target: Target, lock: Lock, pkg: LockedPackage, heart: Uint8Array, cache: Cache, progress: Progress, root: DirNode, parts: Map<string, Content>): Promise<void> {
+async function addKernel(
+  target: Target,
+  lock: Lock,
+  pkg: LockedPackage,
+  heart: Uint8Array,
+  cache: Cache,
+  progress: Progress,
+  root: DirNode,
+  parts: Map<string, Content>,
+): Promise<void> {
   const image = `boot/vmlinuz-${lock.kernel}`;
   const modules = `usr/lib/modules/${lock.kernel}/`;
   const dtbFolder = `usr/lib/linux-image-${lock.kernel}/broadcom/`;
   const dtbs = target.boot.family === 'pi' ? target.boot.dtbs : [];
-  const deb = await openPackage(pkg, cache, progress, (path) => path === image || path.startsWith(modules) || path === `usr/share/doc/${pkg.name}/copyright` || dtbs.some((name) => path === `${dtbFolder}${name}.dtb`));
-  const files = new Map(deb.members.flatMap((member) => (member.type === 'file' ? [[member.path, member.bytes] as const] : [])));
+  const deb = await openPackage(
+    pkg,
+    cache,
+    progress,
+    (path) =>
+      path === image ||
+      path.startsWith(modules) ||
+      path === `usr/share/doc/${pkg.name}/copyright` ||
+      dtbs.some((name) => path === `${dtbFolder}${name}.dtb`),
+  );
+  const files = new Map(
+    deb.members.flatMap((member) => (member.type === 'file' ? [[member.path, member.bytes] as const] : [])),
+  );
   const need = (path: string): Uint8Array => {
     const bytes = files.get(path);
     if (bytes) return bytes;
@@ -102,7 +144,12 @@ async function addKernel(target: Target, lock: Lock, pkg: LockedPackage, heart: 
 
   const picked = await pickModules(target.modules, modules, files);
   for (const [path, bytes] of picked.files) insert(root, `${modules}${path}`, file(bytes));
-  parts.set('initramfs', inMemory(await buildInitramfs(heart, picked.boot, picked.loadList, Math.floor(Date.parse(lock.date) / 1000))));
+  parts.set(
+    'initramfs',
+    inMemory(
+      await buildInitramfs(heart, picked.boot, picked.loadList, Math.floor(Date.parse(lock.date) / 1000)),
+    ),
+  );
 }
 
 /** Boot loader, stub and firmware blobs are packed into payloads of their own: they leave the root. */

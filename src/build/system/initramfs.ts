@@ -10,7 +10,12 @@ const LEVEL = 19;
  * The initramfs: heart as /init, the modules between kernel and root, and the list that says which of them are
  * for which hardware (docs/device.md). Compressed as a whole with zstd, which every Debian kernel unpacks.
  */
-export async function buildInitramfs(heart: Uint8Array, modules: BootModule[], loadList: string, mtime: number): Promise<Uint8Array> {
+export async function buildInitramfs(
+  heart: Uint8Array,
+  modules: BootModule[],
+  loadList: string,
+  mtime: number,
+): Promise<Uint8Array> {
   const root = directory();
   insert(root, 'init', file(heart, 0o755));
   for (const path of ['dev', 'proc', 'sys', 'run', 'root']) insert(root, path, directory());

@@ -29,8 +29,14 @@ export interface PickedModules {
  * squashfs compresses them better together and heart then loads them without an unpacker.
  * @param prefix of the modules' folder in the package
  */
-export async function pickModules(wanted: Modules, prefix: string, files: ReadonlyMap<string, Uint8Array>): Promise<PickedModules> {
-  const inPackage = [...files.keys()].filter((path) => path.startsWith(prefix)).map((path) => path.slice(prefix.length));
+export async function pickModules(
+  wanted: Modules,
+  prefix: string,
+  files: ReadonlyMap<string, Uint8Array>,
+): Promise<PickedModules> {
+  const inPackage = [...files.keys()]
+    .filter((path) => path.startsWith(prefix))
+    .map((path) => path.slice(prefix.length));
   const file = (path: string): Uint8Array => files.get(prefix + path) ?? new Uint8Array();
   const inBoot = [...wanted.watchdog, 'softdog', ...wanted.always, ...wanted.root];
   const modules = await moduleClosure([...inBoot, ...wanted.device], {
@@ -42,7 +48,8 @@ export async function pickModules(wanted: Modules, prefix: string, files: Readon
   const out = new Map<string, Uint8Array>();
   for (const { path, bytes } of modules.values()) out.set(path, bytes);
   for (const [name, index] of moduleIndexes(modules)) out.set(name, Buffer.from(index));
-  for (const name of ['modules.builtin', 'modules.builtin.modinfo', 'modules.order']) out.set(name, file(name));
+  for (const name of ['modules.builtin', 'modules.builtin.modinfo', 'modules.order'])
+    out.set(name, file(name));
   const { lines, needed } = loadList(wanted, modules);
   const boot = [...needed].flatMap((name) => {
     const module = modules.get(name);
@@ -52,7 +59,10 @@ export async function pickModules(wanted: Modules, prefix: string, files: Readon
 }
 
 /** One line a pattern: STAGE PATTERN FILE[,FILE…] [PARAMETER…] (docs/device.md). */
-function loadList(wanted: Modules, modules: ReadonlyMap<string, KernelModule>): { lines: string[]; needed: Set<string> } {
+function loadList(
+  wanted: Modules,
+  modules: ReadonlyMap<string, KernelModule>,
+): { lines: string[]; needed: Set<string> } {
   const lines: string[] = [];
   const needed = new Set<string>();
   const add = (stage: string, name: string, patterns: (module: KernelModule) => string[]): void => {
@@ -65,7 +75,8 @@ function loadList(wanted: Modules, modules: ReadonlyMap<string, KernelModule>): 
     const parameters = module.path.includes('/watchdog/') ? ' nowayout=1' : '';
     for (const pattern of patterns(module)) lines.push(`${stage} ${pattern} ${list}${parameters}\n`);
   };
-  const byHardware = ({ info }: KernelModule): string[] => info.aliases.filter((alias) => alias.includes(':'));
+  const byHardware = ({ info }: KernelModule): string[] =>
+    info.aliases.filter((alias) => alias.includes(':'));
   const always = (): string[] => ['*'];
   for (const name of wanted.watchdog) add('watchdog', name, byHardware);
   add('watchdog-fallback', 'softdog', always);

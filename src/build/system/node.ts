@@ -1,3 +1,4 @@
+import { unpackTar } from 'modern-tar';
 import { FwError } from '../../errors.ts';
 import { readElf, stripElf } from '../../formats/elf.ts';
 import type { DirNode } from '../../formats/tree.ts';
@@ -6,7 +7,6 @@ import type { Lock } from '../lock.ts';
 import { fetchNode } from '../sources/fetch.ts';
 import type { Arch } from '../target.ts';
 import { file, insert } from '../tree.ts';
-import { unpackTar } from 'modern-tar';
 
 /** The pinned Node and its licence, without its debug information (a sixth of its size). */
 export async function addNode(lock: Lock, arch: Arch, cache: Cache, root: DirNode): Promise<void> {

@@ -57,11 +57,15 @@ function place(root: DirNode, member: DebMember, deb: Deb): void {
   else {
     const original = deb.members.find(({ path, type }) => type === 'file' && path === member.target);
     if (original?.type !== 'file') {
-      throw new FwError('hard-link-unpicked', `${deb.package}: ${member.path} is a hard link to ${member.target}`, {
-        where: member.path,
-        expected: 'both names among the files that the target takes',
-        remedy: `Add ${member.target} to the target's list.`,
-      });
+      throw new FwError(
+        'hard-link-unpicked',
+        `${deb.package}: ${member.path} is a hard link to ${member.target}`,
+        {
+          where: member.path,
+          expected: 'both names among the files that the target takes',
+          remedy: `Add ${member.target} to the target's list.`,
+        },
+      );
     }
     insert(root, member.path, file(original.bytes, member.mode & 0o777));
   }

@@ -23,7 +23,11 @@ export interface StoredSystem {
 }
 
 /** Keeps the bytes of every file of a tree, and of the named parts, and returns their index. */
-export async function storeSystem(root: DirNode, parts: Map<string, Content>, cache: Cache): Promise<StoredSystem> {
+export async function storeSystem(
+  root: DirNode,
+  parts: Map<string, Content>,
+  cache: Cache,
+): Promise<StoredSystem> {
   const nodes: StoredNode[] = [];
   for (const [path, node] of walk(root)) nodes.push(await storeNode(path, node, cache));
   const stored: StoredSystem = { root: nodes, parts: {} };
@@ -35,7 +39,8 @@ async function storeNode(path: string, node: TreeNode, cache: Cache): Promise<St
   const { mode, uid, gid } = node;
   if (node.type === 'dir') return { path, mode, uid, gid, type: 'dir' };
   if (node.type === 'symlink') return { path, mode, uid, gid, type: 'symlink', target: node.target };
-  if (node.type === 'file') return { path, mode, uid, gid, type: 'file', ...(await storeContent(node.content, cache)) };
+  if (node.type === 'file')
+    return { path, mode, uid, gid, type: 'file', ...(await storeContent(node.content, cache)) };
   throw new Error(`${path}: systems hold no device nodes`);
 }
 
@@ -59,7 +64,8 @@ export async function openSystem(
   for (const node of stored.root) {
     const { path, mode, uid, gid } = node;
     if (node.type === 'dir') insert(root, path, { ...directory(mode), uid, gid });
-    else if (node.type === 'symlink') insert(root, path, { type: 'symlink', mode, uid, gid, target: node.target });
+    else if (node.type === 'symlink')
+      insert(root, path, { type: 'symlink', mode, uid, gid, target: node.target });
     else insert(root, path, { type: 'file', mode, uid, gid, content: content(node) });
   }
   const parts = new Map(Object.entries(stored.parts).map(([name, part]) => [name, content(part)]));
@@ -70,8 +76,12 @@ export async function openSystem(
 async function readStored(sha256: string, cache: Cache): Promise<Uint8Array> {
   const bytes = await cache.get(FILES, sha256);
   if (bytes) return bytes;
-  throw new FwError('cache-damaged', `a file of the system is damaged in the cache; the damaged copy was removed`, {
-    where: cache.path(FILES, sha256),
-    remedy: 'Run the command again: the system is then made anew.',
-  });
+  throw new FwError(
+    'cache-damaged',
+    `a file of the system is damaged in the cache; the damaged copy was removed`,
+    {
+      where: cache.path(FILES, sha256),
+      remedy: 'Run the command again: the system is then made anew.',
+    },
+  );
 }

@@ -1,0 +1,47 @@
+import { readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openFirmware } from '../archive/index.ts';
+import { writeWhole } from './cache.ts';
+import { type ImageResult, writeImage } from './image.ts';
+import type { Target } from './target.ts';
+import { loadTarget } from './targets.ts';
+
+/** A disk that `fw run` boots from: kept from run to run, with its /data, as a device's disk would be. */
+export interface EmulatedDisk {
+  path: string;
+  /** Folder of the disk and of what else the machine keeps. */
+  folder: string;
+  target: Target;
+  /** What was done to it now: made, its firmware exchanged, or nothing. */
+  state: 'made' | 'flashed' | 'kept';
+}
+
+/** QEMU wants a power of two for an SD card; the file is sparse. */
+const DISK_SIZE = 4 * 1024 ** 3;
+
+/**
+ * The disk for a firmware in a folder, one per product and target. Another firmware than last time is flashed onto
+ * it and leaves /data alone; `fresh` starts with an empty disk.
+ */
+export async function emulatedDisk(firmware: string, folder: string, { fresh = false } = {}): Promise<EmulatedDisk> {
+  const fw = await openFirmware(firmware, { trust: 'self' });
+  const { product, target: targetName, uuid } = fw.manifest;
+  await fw.close();
+  const { target } = await loadTarget(targetName);
+  const own = join(folder, `${product}-${targetName}`);
+  if (fresh) await rm(own, { recursive: true, force: true });
+  const path = join(own, 'disk.img');
+  const marker = join(own, 'flashed');
+  const present = await stat(path).then(({ size }) => size === DISK_SIZE, () => false);
+  const flashed = await readFile(marker, 'utf8').catch(() => '');
+  if (present && flashed === uuid) return { path, folder: own, target, state: 'kept' };
+  // The marker goes first: a flash that is interrupted is done again.
+  await rm(marker, { force: true });
+  await flash(firmware, path, present);
+  await writeWhole(marker, [Buffer.from(uuid)]);
+  return { path, folder: own, target, state: present ? 'flashed' : 'made' };
+}
+
+function flash(firmware: string, path: string, keepData: boolean): Promise<ImageResult> {
+  return writeImage(firmware, path, { size: DISK_SIZE, keepData });
+}
