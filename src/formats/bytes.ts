@@ -62,7 +62,8 @@ export function sparseReader(image: SparseImage): ReadAt {
  * @throws FormatError of the given format when the source ends before that.
  */
 export function readExactly(read: ReadAt, offset: number, length: number, format: string): Uint8Array {
-  const bytes = read(offset, length);
+  // A negative place comes from a tiny disk, and means 'here' to the file system's own calls.
+  const bytes = offset < 0 ? new Uint8Array(0) : read(offset, length);
   if (bytes.length !== length) {
     throw new FormatError(format, `ends ${length - bytes.length} bytes too early`, {
       offset,

@@ -67,7 +67,11 @@ describe('readGpt', () => {
   test('refuses a disk without a table, and one that lost its end, with both reasons', () => {
     expect(() => read(new Uint8Array(MiB))).toThrow(/primary: .*no signature.*backup: .*no signature/);
     expect(() => read(diskOf(table).slice(0, 7 * MiB))).toThrow(/at least \d+ bytes smaller/);
-    expect(() => read(new Uint8Array(0))).toThrow(FormatError);
+    const never = () => {
+      throw new Error('read before the start of the disk');
+    };
+    const onlyInside = (offset: number) => (offset < 0 ? never() : new Uint8Array(0));
+    expect(() => readGpt(onlyInside, 0)).toThrow(FormatError);
   });
 
   test('damage anywhere gives a FormatError or a table', () => {
@@ -101,6 +105,11 @@ describe('writeGpt', () => {
       [0, 34 * 512],
       [8 * MiB - 33 * 512, 33 * 512],
     ]);
+  });
+
+  test('the protective MBR claims the largest disk there is, so that growing need not write it', () => {
+    const entry = diskOf(table).subarray(446, 462);
+    expect(Buffer.from(entry).toString('hex')).toBe('00000200eeffffff01000000ffffffff');
   });
 
   const withPartition = (change: object) => ({

@@ -62,6 +62,22 @@ describe('readMbr', () => {
     expect(() => read(written(), 100)).toThrow(/too early/);
   });
 
+  test('refuses an endless chain of EBRs that goes forward', () => {
+    // Each EBR holds nothing but a link to the next sector.
+    const [mbr] = written();
+    const ebr = (index: number): Piece => {
+      const bytes = new Uint8Array(512);
+      const view = viewOf(bytes);
+      bytes[446 + 4] = MBR_TYPES.extendedChs;
+      view.setUint32(446 + 8, index + 1, true);
+      view.setUint32(446 + 12, 1, true);
+      view.setUint16(510, 0xaa55, true);
+      return { offset: 96 * MiB + index * 512, bytes };
+    };
+    const chain = Array.from({ length: 1000 }, (_, index) => ebr(index));
+    expect(() => read([...(mbr ? [mbr] : []), ...chain])).toThrow(/more than 60 EBRs/);
+  });
+
   test('damage anywhere gives a FormatError or a table, after at most 64 sectors', () => {
     const places = fc.record({
       piece: fc.nat(3),

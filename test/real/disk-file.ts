@@ -2,10 +2,17 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import type { Piece, ReadAt } from '../../src/formats/bytes.ts';
 
-/** Output and status of a judge: a program that others wrote. Locale and time zone are fixed. */
+/** The environment of the judges: fixed locale and time zone, and sbin for users whose PATH lacks it. */
+export const judgeEnvironment = {
+  ...process.env,
+  PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin`,
+  LC_ALL: 'C.UTF-8',
+  TZ: 'UTC',
+};
+
+/** Output and status of a judge: a program that others wrote. */
 export function run(program: string, ...args: string[]): { status: number | null; output: string } {
-  const environment = { ...process.env, LC_ALL: 'C.UTF-8', TZ: 'UTC' };
-  const result = spawnSync(program, args, { encoding: 'utf8', env: environment });
+  const result = spawnSync(program, args, { encoding: 'utf8', env: judgeEnvironment });
   if (result.error) throw result.error;
   return { status: result.status, output: result.stdout + result.stderr };
 }

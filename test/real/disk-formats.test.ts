@@ -21,7 +21,7 @@ import { growMbr, MBR_TYPES, readMbr, writeMbr } from '../../src/formats/mbr.ts'
 import type { DirNode, FileNode, TreeNode } from '../../src/formats/tree.ts';
 import { decodeEnv, encodeEnv, nextEnv, pickEnv } from '../../src/formats/ubootenv.ts';
 import { ENV, MBR_SIGNATURE, MiB } from '../../src/update/layout.ts';
-import { DiskFile, run } from './disk-file.ts';
+import { DiskFile, judgeEnvironment, run } from './disk-file.ts';
 
 let dir = '';
 beforeAll(() => {
@@ -43,8 +43,9 @@ interface SfdiskTable {
   }[];
 }
 function sfdisk(path: string): SfdiskTable {
-  return JSON.parse(execFileSync('sfdisk', ['--json', path], { encoding: 'utf8', stdio: 'pipe' }))
-    .partitiontable;
+  return JSON.parse(
+    execFileSync('sfdisk', ['--json', path], { encoding: 'utf8', stdio: 'pipe', env: judgeEnvironment }),
+  ).partitiontable;
 }
 
 describe('GPT', () => {
@@ -219,7 +220,7 @@ describe('MBR', () => {
   test('reads what sfdisk made', () => {
     using disk = new DiskFile(join(dir, 'sfdisk.img'), 128 * MiB);
     const script = 'label: dos\nlabel-id: 0x12345678\n,8M,c,*\n,8M,e\n,,E\n,16M,83\n,8M,83\n,,83\n';
-    execFileSync('sfdisk', ['--quiet', disk.path], { input: script, stdio: 'pipe' });
+    execFileSync('sfdisk', ['--quiet', disk.path], { input: script, stdio: 'pipe', env: judgeEnvironment });
     const mbr = readMbr(disk.read, disk.size);
     const { primaries, numbers, logicals, signature } = mbr;
     expect({ signature, numbers }).toEqual({ signature: 0x12345678, numbers: [1, 2] });

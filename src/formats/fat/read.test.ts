@@ -53,6 +53,12 @@ function sample(type: FatType) {
   };
 }
 
+/** The clusters of the slot's file, with the image to damage. */
+function slotOf(disk: ReturnType<typeof sample>) {
+  const first = disk.clusterOf(readFat(disk.read).extents(SLOT)[0]?.offset ?? 0);
+  return { ...disk, first, count: Math.ceil(SLOT_BYTES / disk.clusterBytes) };
+}
+
 /** Asks for everything that a caller can ask for. */
 function readAll(read: ReadAt): void {
   const fat = readFat(read);
@@ -86,12 +92,7 @@ test('finds files in any case and by their short names', () => {
 });
 
 describe.each([16, 32] as const)('FAT%i', (type) => {
-  /** The cluster numbers of the slot's file, and the image to damage. */
-  const slot = () => {
-    const disk = sample(type);
-    const first = disk.clusterOf(readFat(disk.read).extents(SLOT)[0]?.offset ?? 0);
-    return { ...disk, first, count: Math.ceil(SLOT_BYTES / disk.clusterBytes) };
-  };
+  const slot = () => slotOf(sample(type));
 
   test('a file in two pieces has two extents, in order', () => {
     const { read, first, count, clusterBytes, link, offsetOf } = slot();
@@ -140,6 +141,14 @@ describe.each([16, 32] as const)('FAT%i', (type) => {
       { numRuns: type === 16 ? 300 : 100 },
     );
   });
+});
+
+test("FAT32: the upper four bits of a table entry are nobody's business", () => {
+  const disk = sample(32);
+  const { first, count } = slotOf(disk);
+  for (let cluster = first; cluster < first + count - 1; cluster++)
+    disk.link(cluster, (0xa000_0000 | (cluster + 1)) >>> 0);
+  expect(readFat(disk.read).extents(SLOT)).toHaveLength(1);
 });
 
 test('parsing reads the tables and folders that are in use, not the file system', () => {

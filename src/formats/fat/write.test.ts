@@ -157,6 +157,13 @@ describe('writeFat', () => {
   });
 });
 
+test('cluster counts stay 16 away from where one type of FAT ends and the next begins', () => {
+  expect(CLUSTER_LIMITS).toEqual({
+    16: { min: 4101, max: 65_508 },
+    32: { min: 65_541, max: 268_435_429 },
+  });
+});
+
 test('every geometry has a type-true cluster count, a large enough FAT, and data on a 4 KiB border', () => {
   fc.assert(
     fc.property(
