@@ -190,6 +190,8 @@ describe('unsquashfs reads', () => {
     );
   });
 
+  it('a fragment block of nothing but zeros', () => expectRoundTrip(dir({ zeros: file(Buffer.alloc(10)) })));
+
   it('the same content under many names, in and out of fragments', async () => {
     const names = Array.from({ length: 20 }, (_, i) => `copy-${i}`);
     const big = text(SAMPLE_BLOCK + 5, 1);

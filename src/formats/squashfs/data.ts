@@ -20,7 +20,7 @@ export class DataArea {
   readonly pieces: Uint8Array[];
   /** Offset in the image of what follows. */
   readonly end: number;
-  /** Offsets in the image at which a block starts. */
+  /** Offsets in the image at which a block starts; a hole's is that of what follows it. */
   readonly boundaries: number[] = [];
   /** The fragment table: one 16-byte entry a fragment block. */
   readonly fragmentTable: Buffer;
@@ -41,7 +41,7 @@ export class DataArea {
         unit.kind === 'fragment' ? entries.push(fragmentEntry(at, sizes[0] ?? 0)) - 1 : undefined;
       this.#placed.push({ unit, sizes, bytes, start: at, fragment });
       for (const word of sizes) {
-        if (storedSize(word) > 0) this.boundaries.push(at);
+        this.boundaries.push(at);
         at += storedSize(word);
       }
     }

@@ -5,8 +5,8 @@ import { type Entry, listing } from './directory.ts';
 function entry(name: string, inode: number, start = 0): Entry {
   return { name: Buffer.from(name), type: 'file', inode, start, offset: 0 };
 }
-function many(count: number): Entry[] {
-  return Array.from({ length: count }, (_, i) => entry(`name-${String(i).padStart(6, '0')}`, i + 1));
+function many(count: number, suffix = ''): Entry[] {
+  return Array.from({ length: count }, (_, i) => entry(`${String(i).padStart(6, '0')}${suffix}`, i + 1));
 }
 
 /** Each header's place, first inode, and its entries' names and inodes. */
@@ -56,10 +56,12 @@ describe('listing', () => {
 
   it('indexes the first header of every further metadata block', () => {
     const offset = 8000;
-    const { bytes, index } = listing(many(5000), offset, '/');
+    // So long that no header's 256 entries fit one block.
+    const entries = many(5000, '-'.repeat(100));
+    const { bytes, index } = listing(entries, offset, '/');
     const headers = read(bytes);
     const blockOf = (at: number) => Math.floor((offset + at) / METADATA_BLOCK);
-    expect(headers.flatMap(({ names }) => names)).toEqual(many(5000).map(({ name }) => name.toString()));
+    expect(headers.flatMap(({ names }) => names)).toEqual(entries.map(({ name }) => name.toString()));
     expect(index.length).toBe(blockOf(bytes.length - 1));
     const firsts = headers.filter(({ at }, i) => i > 0 && blockOf(at) !== blockOf(headers[i - 1]?.at ?? 0));
     expect(index.map(({ at, block, name }) => ({ at, block, name: name.toString() }))).toEqual(

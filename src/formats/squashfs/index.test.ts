@@ -3,6 +3,7 @@ import { zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { FormatError } from '../../errors.ts';
 import type { DirNode } from '../tree.ts';
+import { NONE_64 } from './constants.ts';
 import { type BlockCache, type Squashfs, type SquashfsOptions, writeSquashfs } from './index.ts';
 import { dir, file, noise, SAMPLE_BLOCK, sampleOptions, symlink, text } from './sample.ts';
 
@@ -58,14 +59,25 @@ describe('the image', () => {
     expect([...bytes.subarray(96, 102)]).toEqual([4, 0x80, 1, 0, 0, 0]);
   });
 
+  it('of an empty tree has no fragment table', async () => {
+    const bytes = await write(dir({}));
+    expect(bytes.readUInt32LE(16)).toBe(0);
+    expect(bytes.readBigUInt64LE(80)).toBe(NONE_64);
+  });
+
   it('may be cut where a block or table starts', async () => {
-    const tree = dir({ big: file(text(3 * SAMPLE_BLOCK + 1, 1)), small: file(text(1000, 2)) });
+    const big = Buffer.concat([
+      text(2 * SAMPLE_BLOCK, 1),
+      Buffer.alloc(SAMPLE_BLOCK),
+      text(SAMPLE_BLOCK + 1, 1),
+    ]);
+    const tree = dir({ big: file(big), small: file(text(1000, 2)) });
     const squashfs = await writeSquashfs(tree, sampleOptions);
     const bytes = bytesOf(squashfs);
     const { boundaries } = squashfs;
     expect(boundaries).toEqual(boundaries.toSorted((a, b) => a - b));
     const tables = [64, 72].map((field) => Number(bytes.readBigUInt64LE(field)));
-    // Three blocks that compress, a raw one of one byte, a fragment block; inodes, directories; fragments, ids.
+    // Three blocks that compress (not the hole), a raw one of one byte, a fragment block; inodes, directories; fragments, ids.
     expect(boundaries).toHaveLength(5 + 2 + 2);
     expect(boundaries.slice(5, 7)).toEqual(tables);
     const zstd = boundaries.map((at) => bytes.readUInt32LE(at) === 0xfd2fb528);
@@ -181,6 +193,12 @@ describe('the cache', () => {
       await write(tree, { ...options, cache });
     expect(cache.values.size).toBe(4);
     for (const key of cache.values.keys()) expect(key).toMatch(/^[0-9A-Za-z._-]{1,200}$/);
+  });
+
+  it('knows fragment blocks of the same sizes by their contents', async () => {
+    const cache = new MemoryCache();
+    await write(dir({ a: file('one') }), { cache });
+    expect(await write(dir({ a: file('two') }), { cache })).toEqual(await write(dir({ a: file('two') })));
   });
 
   it.each<[string, (value: Uint8Array) => Uint8Array]>([

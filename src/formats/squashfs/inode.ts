@@ -18,7 +18,7 @@ export interface InodeHead {
 export interface FileData {
   /** Bytes. */
   size: number;
-  /** Offset in the image of the first data block; 0 without one. */
+  /** Offset in the image of the first data block; 0 for a file that has no blocks of its own. */
   start: number;
   blockSizes: readonly number[];
   /** Bytes in blocks that are all zeros and not stored. */

@@ -3,14 +3,17 @@
  *
  * Data is laid out in units, in the order of the walk; what is in `last` comes behind the rest. A file of
  * FRAGMENT_LIMIT bytes or more is a unit of its own: whole blocks and, for its tail, a short one. Smaller files are
- * packed together into fragment blocks. No tail of a large file is put there: it would save about 1 % of the image
- * and tie the large file's bytes to its neighbours', where an update wants files that change alone.
+ * packed together into fragment blocks. Tails of large files are not, as in mksquashfs: they would tie the large
+ * file's bytes to its neighbours', where an update wants files that change alone.
  */
 import { crc32 } from 'node:zlib';
 import type { Content } from '../tree.ts';
 import type { Item } from './walk.ts';
 
-/** From this size on a file has blocks of its own; packing larger ones hardly shrinks the image. */
+/**
+ * From this size on a file has blocks of its own. Packing all that is smaller than a block made a system's root of
+ * 1,400 files 0.2 % smaller with blocks of 256 KiB, 1.8 % with 1 MiB; packing nothing above 4 KiB, 3 % larger.
+ */
 export const FRAGMENT_LIMIT = 65536;
 
 /** One of this many names, in a block that is at least half full, starts the next fragment block. */
