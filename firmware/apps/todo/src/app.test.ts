@@ -12,21 +12,21 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'todo-'));
 });
 afterEach(() => rmSync(folder, { recursive: true }));
-const whole = (lines: number) => assert.fail(`${lines} damaged lines`);
+const undamaged = (lines: number) => assert.fail(`${lines} damaged lines`);
 const entry = { list: 'bob', date: '20170120', title: 'Fundraiser' };
 
 test('what was added is there, and after a restart too', async () => {
-  const store = await openStore(folder, whole);
+  const store = await openStore(folder, undamaged);
   await Promise.all([store.add(entry), store.add({ ...entry, title: 'Zahnarzt 🦷' })]);
   await store.close();
-  const again = await openStore(folder, whole);
+  const again = await openStore(folder, undamaged);
   assert.deepEqual(again.titles('bob', '20170120'), ['Fundraiser', 'Zahnarzt 🦷']);
   assert.deepEqual(again.titles('bob', '20170121'), []);
   await again.close();
 });
 
 test('a line that a power cut has torn is cut off, at every byte', async () => {
-  const store = await openStore(folder, whole);
+  const store = await openStore(folder, undamaged);
   await store.add(entry);
   await store.close();
   const log = join(folder, 'entries.log');
@@ -38,14 +38,14 @@ test('a line that a power cut has torn is cut off, at every byte', async () => {
     assert.deepEqual(torn.titles('bob', '20170120'), ['Fundraiser']);
     await torn.add({ ...entry, title: 'next' });
     await torn.close();
-    const after = await openStore(folder, whole);
+    const after = await openStore(folder, undamaged);
     assert.deepEqual(after.titles('bob', '20170120'), ['Fundraiser', 'next']);
     await after.close();
   }
 });
 
 test('a damaged line in the middle costs that line, and says so', async () => {
-  const store = await openStore(folder, whole);
+  const store = await openStore(folder, undamaged);
   for (const title of ['one', 'two', 'three']) await store.add({ ...entry, title });
   await store.close();
   const log = join(folder, 'entries.log');
