@@ -41,7 +41,7 @@ export function sampleInput(signer: Signer, sizes: { root?: number; boot?: numbe
         slotSize: 1 << 20,
         variants: [{ offset: 17, a: Buffer.from('a'), b: Buffer.from('b') }],
       },
-      { name: 'root', pieces: [noise(sizes.root ?? 1100)], storage: { encoding: 'raw' }, slotSize: 1 << 20 },
+      { name: 'root', pieces: [noise(sizes.root ?? 1100)], storage: { encoding: 'raw' }, slotSize: 1 << 24 },
     ],
   };
 }

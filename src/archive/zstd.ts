@@ -19,10 +19,22 @@ export async function compressChunk(raw: Uint8Array, level: number): Promise<Uin
   });
 }
 
-/** @throws when the frame is damaged or holds more than `size` bytes */
+/** @throws when the frame is damaged, holds more than `size` bytes, or is followed by something */
 export async function decompressChunk(stored: Uint8Array, size: number): Promise<Uint8Array> {
-  return await decompress(stored, {
+  const answer: unknown = await decompress(stored, {
     maxOutputLength: size,
     params: { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX },
+    info: true,
   });
+  if (!isInfo(answer)) throw new TypeError('zlib answers without the info that was asked for');
+  // zlib stops at the end of the first frame and ignores the rest, which `zstd -d` would go on to decode.
+  if (answer.engine.bytesWritten !== stored.length) {
+    throw new RangeError(`the frame ends after ${answer.engine.bytesWritten} of ${stored.length} bytes`);
+  }
+  return answer.buffer;
+}
+
+/** What zlib's `info: true` gives; Node's types do not know it. */
+function isInfo(value: unknown): value is { buffer: Buffer; engine: { bytesWritten: number } } {
+  return typeof value === 'object' && value !== null && 'buffer' in value && 'engine' in value;
 }
