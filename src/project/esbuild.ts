@@ -22,7 +22,9 @@ export function esbuildError(error: unknown, code: string, what: string, remedy:
   const failure = error as Partial<BuildFailure>;
   if (!failure.errors?.length) return error;
   const lines = failure.errors.map(({ text, location }) =>
-    location ? `${location.file}:${location.line}:${location.column + 1}: ${text}\n    ${location.lineText.trim()}` : text,
+    location
+      ? `${location.file}:${location.line}:${location.column + 1}: ${text}\n    ${location.lineText.trim()}`
+      : text,
   );
   const first = failure.errors[0]?.location;
   return new FwError(code, `${what}:\n  ${lines.join('\n  ')}`, {

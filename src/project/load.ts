@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { build } from 'esbuild';
-import * as z from 'zod';
+import type * as z from 'zod';
 import { nearest } from '../build/nearest.ts';
 import { FwError } from '../errors.ts';
 import { esbuildError, toolkitAlias } from './esbuild.ts';
@@ -58,13 +58,19 @@ async function evaluate(file: string): Promise<unknown> {
   const code = result.outputFiles[0]?.text ?? '';
   let module: { default?: unknown };
   try {
-    module = (await import(`data:text/javascript;base64,${Buffer.from(code).toString('base64')}`)) as typeof module;
+    module = (await import(
+      `data:text/javascript;base64,${Buffer.from(code).toString('base64')}`
+    )) as typeof module;
   } catch (cause) {
-    throw new FwError('config-threw', `${CONFIG_FILE} threw while it was loaded: ${(cause as Error).message}`, {
-      where: file,
-      remedy: 'Correct the file: it is run by fw on this machine, and must only export a configuration.',
-      cause,
-    });
+    throw new FwError(
+      'config-threw',
+      `${CONFIG_FILE} threw while it was loaded: ${(cause as Error).message}`,
+      {
+        where: file,
+        remedy: 'Correct the file: it is run by fw on this machine, and must only export a configuration.',
+        cause,
+      },
+    );
   }
   if (module.default !== undefined) return module.default;
   throw new FwError('config-no-default', `${CONFIG_FILE} has no default export`, {
@@ -102,11 +108,15 @@ export function parseSize(text: string): number {
 function invalid(error: z.ZodError, value: unknown, file: string): FwError {
   const lines = error.issues.map((issue) => describe(issue, value));
   const [first] = lines;
-  return new FwError('config-invalid', `${CONFIG_FILE} is not valid:\n  ${lines.map((line) => line.text).join('\n  ')}`, {
-    where: `${file}: ${first?.path ?? ''}`,
-    expected: 'the fields that docs/config.md lists',
-    remedy: first?.remedy ?? `Correct the field in ${relative(process.cwd(), file) || file}.`,
-  });
+  return new FwError(
+    'config-invalid',
+    `${CONFIG_FILE} is not valid:\n  ${lines.map((line) => line.text).join('\n  ')}`,
+    {
+      where: `${file}: ${first?.path ?? ''}`,
+      expected: 'the fields that docs/config.md lists',
+      remedy: first?.remedy ?? `Correct the field in ${relative(process.cwd(), file) || file}.`,
+    },
+  );
 }
 
 interface Line {
@@ -131,8 +141,15 @@ function describe(issue: z.core.$ZodIssue, value: unknown): Line {
   if (issue.code === 'invalid_union') {
     // app: a path or an object; what is wrong with the object is what helps.
     const nested = issue.errors.map((errors) => errors[0]).filter((inner) => inner !== undefined);
-    const given = issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], value);
-    const inner = nested.find((one) => (typeof given === 'object' ? one.code !== 'invalid_type' || one.path.length > 0 : one.code !== 'invalid_type'));
+    const given = issue.path.reduce<unknown>(
+      (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
+      value,
+    );
+    const inner = nested.find((one) =>
+      typeof given === 'object'
+        ? one.code !== 'invalid_type' || one.path.length > 0
+        : one.code !== 'invalid_type',
+    );
     if (inner) return describe({ ...inner, path: [...issue.path, ...inner.path] } as z.core.$ZodIssue, value);
   }
   return { path, text: `${path}: ${issue.message}` };
@@ -156,7 +173,8 @@ function field(schema: unknown, key: PropertyKey): unknown {
 function unwrap(schema: unknown): unknown {
   const inner = schema as { def?: { innerType?: unknown; options?: unknown[] } } | undefined;
   if (inner?.def?.innerType) return unwrap(inner.def.innerType);
-  if (inner?.def?.options) return inner.def.options.map(unwrap).find((option) => (option as { shape?: unknown }).shape);
+  if (inner?.def?.options)
+    return inner.def.options.map(unwrap).find((option) => (option as { shape?: unknown }).shape);
   return schema;
 }
 

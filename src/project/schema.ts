@@ -4,15 +4,23 @@ import * as z from 'zod';
 
 const name = z
   .string()
-  .regex(/^[a-z][a-z0-9-]{0,30}$/, 'must be 1 to 31 lower-case letters, digits and dashes, starting with a letter');
+  .regex(
+    /^[a-z][a-z0-9-]{0,30}$/,
+    'must be 1 to 31 lower-case letters, digits and dashes, starting with a letter',
+  );
 const semver = z
   .string()
   .regex(/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/, 'must be a semantic version such as 1.4.0');
 const ms = z.int().positive();
 const publicKey = z
   .string()
-  .regex(/^ssh-ed25519 [A-Za-z0-9+/]+=*( .*)?$/, "must be an OpenSSH public key line: 'ssh-ed25519 AAAA… comment'");
-const sshKey = z.string().regex(/^(ssh|ecdsa|sk)-[^ ]+ [A-Za-z0-9+/]+=*( .*)?$/, 'must be an OpenSSH public key line');
+  .regex(
+    /^ssh-ed25519 [A-Za-z0-9+/]+=*( .*)?$/,
+    "must be an OpenSSH public key line: 'ssh-ed25519 AAAA… comment'",
+  );
+const sshKey = z
+  .string()
+  .regex(/^(ssh|ecdsa|sk)-[^ ]+ [A-Za-z0-9+/]+=*( .*)?$/, 'must be an OpenSSH public key line');
 const json: z.ZodType<Json> = z.lazy(() =>
   z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(json), z.record(z.string(), json)]),
 );
@@ -20,11 +28,20 @@ export type Json = string | number | boolean | null | Json[] | { [key: string]: 
 
 export const appSchema = z.strictObject({
   entry: z.string().min(1).describe('The module that starts the app, relative to the project.'),
-  beatTimeoutMs: ms.default(30_000).describe('An event loop that stands still for so long is killed and started again.'),
-  maxRestarts: z.int().min(0).default(5).describe('So many restarts within restartWindowMs are allowed; one more makes the app `failed`.'),
+  beatTimeoutMs: ms
+    .default(30_000)
+    .describe('An event loop that stands still for so long is killed and started again.'),
+  maxRestarts: z
+    .int()
+    .min(0)
+    .default(5)
+    .describe('So many restarts within restartWindowMs are allowed; one more makes the app `failed`.'),
   restartWindowMs: ms.default(60_000).describe('The window of maxRestarts.'),
   stopTimeoutMs: ms.default(5_000).describe('How long the app may take to stop before it is killed.'),
-  onUnhealthy: z.enum(['stay', 'reboot']).default('stay').describe('What happens when the app is `failed`: the device stays up, or reboots.'),
+  onUnhealthy: z
+    .enum(['stay', 'reboot'])
+    .default('stay')
+    .describe('What happens when the app is `failed`: the device stays up, or reboots.'),
   env: z.record(z.string(), z.string()).default({}).describe('Environment variables of the app.'),
   nodeArgs: z.array(z.string()).default([]).describe('Arguments of node itself, before the app.'),
 });
@@ -37,18 +54,54 @@ export const networkSchema = z.strictObject({
 export const configSchema = z.strictObject({
   name: name.describe('What the product is called. A device only takes updates of its own product.'),
   version: semver.describe('The version of this firmware.'),
-  app: z.union([z.string().min(1), appSchema]).describe('The module that starts the app, or an object with more to say.'),
-  targets: z.array(z.string()).min(1).describe('The boards that this project is built for; the first is the default.'),
-  console: z.enum(['none', 'log', 'shell']).default('log').describe("What the serial console shows. 'shell' adds a root shell on a second serial port; it needs `dev: true`."),
-  dev: z.boolean().default(false).describe('A development firmware: root shells and live code are allowed. Never ship one.'),
+  app: z
+    .union([z.string().min(1), appSchema])
+    .describe('The module that starts the app, or an object with more to say.'),
+  targets: z
+    .array(z.string())
+    .min(1)
+    .describe('The boards that this project is built for; the first is the default.'),
+  console: z
+    .enum(['none', 'log', 'shell'])
+    .default('log')
+    .describe(
+      "What the serial console shows. 'shell' adds a root shell on a second serial port; it needs `dev: true`.",
+    ),
+  dev: z
+    .boolean()
+    .default(false)
+    .describe('A development firmware: root shells and live code are allowed. Never ship one.'),
   network: networkSchema.default({ dhcp: true }).describe('The wired network.'),
   sshKeys: z.array(sshKey).default([]).describe('Public keys that may log in.'),
-  updateKeys: z.array(publicKey).min(1).describe('Public keys (ssh-ed25519) whose signatures this firmware accepts on updates. The build signs with the private half of one of them.'),
-  signingKey: z.string().optional().describe('The private key file that signs, relative to the project; the default is found through HEARTH_SIGNING_KEY, the key folder or ssh-agent.'),
-  dataSize: z.union([z.int().positive(), z.string().regex(/^\d+ ?(MiB|GiB)$/, "must be bytes, or a text such as '512 MiB'")]).default('64 MiB').describe('The least size of the data partition; it grows to fill the disk.'),
+  updateKeys: z
+    .array(publicKey)
+    .min(1)
+    .describe(
+      'Public keys (ssh-ed25519) whose signatures this firmware accepts on updates. The build signs with the private half of one of them.',
+    ),
+  signingKey: z
+    .string()
+    .optional()
+    .describe(
+      'The private key file that signs, relative to the project; the default is found through HEARTH_SIGNING_KEY, the key folder or ssh-agent.',
+    ),
+  dataSize: z
+    .union([
+      z.int().positive(),
+      z.string().regex(/^\d+ ?(MiB|GiB)$/, "must be bytes, or a text such as '512 MiB'"),
+    ])
+    .default('64 MiB')
+    .describe('The least size of the data partition; it grows to fill the disk.'),
   config: z.record(z.string(), json).default({}).describe('Values for the app, read there with `config`.'),
   heart: z
-    .strictObject({ beatTimeoutSeconds: z.int().min(1).max(3600).default(10).describe('hearthd is killed and restarted when it has not beaten for so long.') })
+    .strictObject({
+      beatTimeoutSeconds: z
+        .int()
+        .min(1)
+        .max(3600)
+        .default(10)
+        .describe('hearthd is killed and restarted when it has not beaten for so long.'),
+    })
     .default({ beatTimeoutSeconds: 10 }),
 });
 
