@@ -26,7 +26,7 @@ import {
 /** A6: whatever is altered, both readers say so, with an FwError, having handed on only what was signed. */
 const signer = newSigner();
 const options = { trust: [signer.publicKey] };
-const tiny = await build(sampleInput(signer), signer);
+const tiny = await build(sampleInput(signer, { root: 40, boot: 60 }), signer);
 const firmware = await build(sampleInput(signer, { root: 150_000, boot: 200_000 }), signer);
 const original = await collect([firmware], options);
 let path: string;
@@ -148,7 +148,7 @@ describe('at random', () => {
         fc.pre(!bytes.equals(firmware));
         await expectRefused(bytes);
       }),
-      { numRuns: 200 },
+      { numRuns: 150 },
     );
   }, 60_000);
 
@@ -185,7 +185,7 @@ describe('a holder of the key who signs nonsense', () => {
         const signature = part('manifest.json.sig', await signBytes(bytes, signer));
         await expectSane(joinParts([part('manifest.json', bytes), signature, ...split(tiny).slice(2)]));
       }),
-      { numRuns: 200 },
+      { numRuns: 150 },
     );
   });
 
@@ -214,7 +214,7 @@ describe('a holder of the key who signs nonsense', () => {
           }),
         );
       }),
-      { numRuns: 200 },
+      { numRuns: 150 },
     );
   });
 
