@@ -21,8 +21,9 @@ import {
 import type { DirNode, TreeNode } from '../../src/formats/tree.ts';
 
 const run = promisify(execFile);
-/** Only root can extract owners and devices; others still compare everything else, and owners in the listing. */
+/** Only root can extract owners, set-id bits and devices; others compare everything else, and these in a listing. */
 const isRoot = process.getuid?.() === 0;
+const MODES = isRoot ? 0o7777 : 0o777;
 
 let folder: string;
 beforeAll(async () => {
@@ -52,7 +53,7 @@ type Listing = Map<string, string>;
 async function expected(node: TreeNode, path = '/', into: Listing = new Map()): Promise<Listing> {
   const common = [
     node.type,
-    node.mode.toString(8),
+    (node.mode & MODES).toString(8),
     isRoot ? `${node.uid}:${node.gid}` : '',
     sampleOptions.mtime,
   ];
@@ -70,7 +71,7 @@ async function extracted(at: string, path = '/', into: Listing = new Map()): Pro
   const stat = await lstat(at);
   const common = (type: string) => [
     type,
-    (stat.mode & 0o7777).toString(8),
+    (stat.mode & MODES).toString(8),
     isRoot ? `${stat.uid}:${stat.gid}` : '',
     Math.trunc(stat.mtimeMs / 1000),
   ];
