@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { FwError } from '../errors.ts';
+import { writeWhole } from './whole-file.ts';
 
 /**
  * A content cache on disk. Keys are hashes of everything that a value depends on, so an entry never goes stale;
@@ -38,8 +37,10 @@ export class Cache {
     return value;
   }
 
-  async has(kind: string, key: string): Promise<boolean> {
-    return (await stat(this.path(kind, key)).catch(() => undefined)) !== undefined;
+  /** Whether an entry for a value of `size` bytes is there. Not read: a torn entry is noticed, a flipped bit is not. */
+  async has(kind: string, key: string, size: number): Promise<boolean> {
+    const found = await stat(this.path(kind, key)).catch(() => undefined);
+    return found?.size === size + SEAL_BYTES;
   }
 
   async put(kind: string, key: string, value: Uint8Array): Promise<void> {
@@ -81,56 +82,4 @@ async function readIfPresent(path: string): Promise<Buffer | undefined> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-}
-
-/**
- * Writes a file so that its name never stands for part of it: temporary name beside it, then rename. The folder
- * is made when it is missing. A full disk is an error that says so.
- */
-export async function writeWhole(
-  path: string,
-  pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
-): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.part-${process.pid}-${randomBytes(4).toString('hex')}`;
-  try {
-    const file = await open(temporary, 'wx');
-    try {
-      for await (const piece of pieces) await writeAll(file, piece);
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw diskError(error, path);
-  }
-}
-
-interface Writable {
-  write(bytes: Uint8Array, offset: number): Promise<{ bytesWritten: number }>;
-}
-
-async function writeAll(file: Writable, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten;
-}
-
-/** What the operating system says when a file cannot be written, as an error that names the file and a remedy. */
-export function diskError(error: unknown, path: string): unknown {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new FwError('disk-full', `the disk is full; ${path} was not written`, {
-      where: path,
-      remedy: 'Make room, or point HEARTH_CACHE at a larger disk, and run the command again.',
-      cause: error,
-    });
-  }
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
-    return new FwError('not-writable', `${path} cannot be written: ${(error as Error).message}`, {
-      where: path,
-      remedy: 'Choose a folder that you may write to.',
-      cause: error,
-    });
-  }
-  return error;
 }

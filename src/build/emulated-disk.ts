@@ -1,10 +1,10 @@
 import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openFirmware } from '../archive/index.ts';
-import { writeWhole } from './cache.ts';
 import { type ImageResult, writeImage } from './image.ts';
 import type { Target } from './target.ts';
 import { loadTarget } from './targets.ts';
+import { writeWhole } from './whole-file.ts';
 
 /** A disk that `fw run` boots from: kept from run to run, with its /data, as a device's disk would be. */
 export interface EmulatedDisk {
@@ -23,7 +23,11 @@ const DISK_SIZE = 4 * 1024 ** 3;
  * The disk for a firmware in a folder, one per product and target. Another firmware than last time is flashed onto
  * it and leaves /data alone; `fresh` starts with an empty disk.
  */
-export async function emulatedDisk(firmware: string, folder: string, { fresh = false } = {}): Promise<EmulatedDisk> {
+export async function emulatedDisk(
+  firmware: string,
+  folder: string,
+  { fresh = false } = {},
+): Promise<EmulatedDisk> {
   const fw = await openFirmware(firmware, { trust: 'self' });
   const { product, target: targetName, uuid } = fw.manifest;
   await fw.close();
@@ -32,7 +36,10 @@ export async function emulatedDisk(firmware: string, folder: string, { fresh = f
   if (fresh) await rm(own, { recursive: true, force: true });
   const path = join(own, 'disk.img');
   const marker = join(own, 'flashed');
-  const present = await stat(path).then(({ size }) => size === DISK_SIZE, () => false);
+  const present = await stat(path).then(
+    ({ size }) => size === DISK_SIZE,
+    () => false,
+  );
   const flashed = await readFile(marker, 'utf8').catch(() => '');
   if (present && flashed === uuid) return { path, folder: own, target, state: 'kept' };
   // The marker goes first: a flash that is interrupted is done again.

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { cacheDir } from '../../bin/pinned-node.js';
 import { isExampleKey } from '../archive/example-key.ts';
 import { parsePublicKey } from '../archive/public-key.ts';
@@ -15,7 +14,7 @@ import type { BootInput } from './boot/cmdline.ts';
 import { buildPiBoot } from './boot/pi.ts';
 import { buildUki } from './boot/uefi.ts';
 import { type Bundle, bundleApp, bundleHearthd } from './bundle.ts';
-import { Cache, diskError, writeWhole } from './cache.ts';
+import { Cache } from './cache.ts';
 import { addFirmware, addIdentity } from './rootfs.ts';
 import { findSigner } from './signing.ts';
 import { checkElfFiles } from './system/elf-check.ts';
@@ -23,6 +22,7 @@ import { prepareSystem, type System } from './system/index.ts';
 import { type LoadedTarget, loadTarget } from './targets.ts';
 import { treeHash } from './tree.ts';
 import { uuidFromHash } from './uuid.ts';
+import { writeWhole, writeWholeFile } from './whole-file.ts';
 
 export interface BuildOptions {
   /** Default: the first of the project's targets. */
@@ -149,7 +149,7 @@ function describe(
   signer: Signer,
 ): Omit<FirmwareInfo, 'uuid'> {
   const { config } = project;
-  const { entry: _, nodeArgs: __, ...app } = config.app;
+  const { entry: _, ...app } = config.app;
   return {
     product: config.name,
     version: config.version,
@@ -201,33 +201,20 @@ async function bootPayloads(
   ];
 }
 
-async function writeToFile(
+function writeToFile(
   path: string,
   input: Parameters<typeof writeFirmware>[0],
   signer: Signer,
   cache: Cache,
 ): Promise<Written> {
-  const temporary = `${path}.part-${process.pid}`;
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    const file = await open(temporary, 'w');
-    let written: Written;
-    try {
-      written = await writeFirmware(input, signer, (bytes) => file.writeFile(bytes), {
-        cache: {
-          get: (key) => cache.get('chunks', key),
-          put: (key, value) => cache.put('chunks', key, value),
-        },
-      });
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-    return written;
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw diskError(error, path);
-  }
+  return writeWholeFile(path, (file) =>
+    writeFirmware(input, signer, (bytes) => file.writeFile(bytes), {
+      cache: {
+        get: (key) => cache.get('chunks', key),
+        put: (key, value) => cache.put('chunks', key, value),
+      },
+    }),
+  );
 }
 
 /** Source maps stay with the developer, beside the firmware: a stack trace from the field can then be read. */

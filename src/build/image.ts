@@ -1,15 +1,14 @@
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type FileHandle, open } from 'node:fs/promises';
 import { type FirmwareFile, openFirmware } from '../archive/index.ts';
 import type { Piece } from '../formats/bytes.ts';
 import { flashedEnv } from '../update/env.ts';
 import { ENV, MiB } from '../update/layout.ts';
-import { diskError } from './cache.ts';
 import { piDisk } from './disk/pi.ts';
 import { type DiskPlan, planDisk } from './disk/plan.ts';
 import { uefiDisk } from './disk/uefi.ts';
 import type { Target } from './target.ts';
 import { loadTarget } from './targets.ts';
+import { diskError, writeWholeFile } from './whole-file.ts';
 
 export interface ImageResult {
   path: string;
@@ -79,41 +78,32 @@ async function payloadBytes(fw: FirmwareFile, name: string): Promise<Uint8Array>
 
 type Fill = (file: FileHandle) => Promise<number>;
 
-/** Writes beside the wanted name and renames: an interrupted run leaves no half image under it. */
-async function writeAnew(path: string, size: number, fill: Fill): Promise<number> {
-  const temporary = `${path}.part-${process.pid}`;
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    const written = await withFile(temporary, 'w', async (file) => {
-      await file.truncate(size);
-      return fill(file);
-    });
-    await rename(temporary, path);
-    return written;
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw diskError(error, path);
-  }
+function writeAnew(path: string, size: number, fill: Fill): Promise<number> {
+  return writeWholeFile(path, async (file) => {
+    await file.truncate(size);
+    return fill(file);
+  });
 }
 
 async function writeOnto(path: string, fill: Fill): Promise<number> {
   try {
-    return await withFile(path, 'r+', fill);
+    const file = await open(path, 'r+');
+    try {
+      return await fill(file);
+    } finally {
+      await file.close();
+    }
   } catch (error) {
     throw diskError(error, path);
   }
 }
 
-async function withFile<T>(path: string, flags: string, work: (file: FileHandle) => Promise<T>): Promise<T> {
-  const file = await open(path, flags);
-  try {
-    return await work(file);
-  } finally {
-    await file.close();
-  }
-}
-
-async function fillDisk(file: FileHandle, plan: DiskPlan, pieces: Piece[], fw: FirmwareFile): Promise<number> {
+async function fillDisk(
+  file: FileHandle,
+  plan: DiskPlan,
+  pieces: Piece[],
+  fw: FirmwareFile,
+): Promise<number> {
   let written = 0;
   const put = async (offset: number, bytes: Uint8Array): Promise<void> => {
     await writeAt(file, offset, bytes);

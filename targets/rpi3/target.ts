@@ -47,7 +47,7 @@ const target: Target = {
       'enable_uart=1',
       'disable_splash=1',
       'boot_delay=0',
-      'gpu_mem=16',
+      'gpu_mem=32',
     ],
     slotSize: 48 * MiB,
     controlSize: 16 * MiB,

@@ -29,8 +29,9 @@ export function piDisk(
       time,
     },
   );
+  // The ROM wants type 0x0c of a control partition that holds FAT16, too.
   const primary = ({ offset, length }: { offset: number; length: number }) => ({
-    type: MBR_TYPES.fat16Lba,
+    type: MBR_TYPES.fat32Lba,
     firstByte: offset,
     size: length,
   });

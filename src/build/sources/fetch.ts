@@ -4,8 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { npmPack } from '../../../bin/pinned-node.js';
 import { FwError } from '../../errors.ts';
-import { type Cache, writeWhole } from '../cache.ts';
+import type { Cache } from '../cache.ts';
 import type { Lock, LockedPackage } from '../lock.ts';
+import { writeWhole } from '../whole-file.ts';
 import { mirrors } from './mirrors.ts';
 
 /** What the fetcher tells whoever watches: bytes so far of a download. */

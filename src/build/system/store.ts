@@ -46,19 +46,19 @@ async function storeNode(path: string, node: TreeNode, cache: Cache): Promise<St
 
 async function storeContent(content: Content, cache: Cache): Promise<StoredContent> {
   const { size, sha256 } = content;
-  if (!(await cache.has(FILES, sha256))) await cache.put(FILES, sha256, await content.read());
+  if (!(await cache.has(FILES, sha256, size))) await cache.put(FILES, sha256, await content.read());
   return { size, sha256 };
 }
 
-/** The tree and parts of a stored system, its files unread; undefined when any of them is gone from the cache. */
+/** The tree and parts of a stored system, its files unread; undefined when any of them is gone from the cache, or torn. */
 export async function openSystem(
   stored: StoredSystem,
   cache: Cache,
 ): Promise<{ root: DirNode; parts: Map<string, Content> } | undefined> {
   const root = directory();
-  const hashes = new Set<string>();
+  const sizes = new Map<string, number>();
   const content = ({ size, sha256 }: StoredContent): Content => {
-    hashes.add(sha256);
+    sizes.set(sha256, size);
     return { size, sha256, read: () => readStored(sha256, cache) };
   };
   for (const node of stored.root) {
@@ -69,7 +69,7 @@ export async function openSystem(
     else insert(root, path, { type: 'file', mode, uid, gid, content: content(node) });
   }
   const parts = new Map(Object.entries(stored.parts).map(([name, part]) => [name, content(part)]));
-  const present = await Promise.all([...hashes].map((hash) => cache.has(FILES, hash)));
+  const present = await Promise.all([...sizes].map(([hash, size]) => cache.has(FILES, hash, size)));
   return present.every(Boolean) ? { root, parts } : undefined;
 }
 

@@ -14,10 +14,14 @@ const RSTC = 0x1c;
 const FULL_RESET = 0x5a00_0020;
 const FULL_MASK = 0xffff_ffff;
 
+/** The PL011; on the board its other end is the Bluetooth chip. */
+const PL011 = 'arm,pl011';
+
 /**
- * The device tree as the emulated board needs it. One thing differs: QEMU's power manager resets the machine as soon
+ * The device tree as the emulated board needs it. Two things differ. QEMU's power manager resets the machine as soon
  * as its watchdog is armed, whatever the timeout. So the kernel must not find the watchdog; and as its driver is also what
- * reboots a Pi, a generic reboot device takes its place, writing the same register.
+ * reboots a Pi, a generic reboot device takes its place, writing the same register. And there is no Bluetooth chip behind the PL011: with
+ * one in the tree the kernel makes no /dev/ttyAMA0, which carries the root shell here.
  * @throws FormatError `bad-fdt`
  */
 export function emulatedDtb(dtb: Uint8Array): Uint8Array {
@@ -34,6 +38,7 @@ export function emulatedDtb(dtb: Uint8Array): Uint8Array {
     setU32s(reboot, 'mask', FULL_MASK);
     tree.root.children.push(reboot);
   }
+  for (const { node } of findCompatible(tree.root, PL011)) node.children = [];
   return writeFdt(tree);
 }
 

@@ -1,0 +1,98 @@
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { FwError } from '../errors.ts';
+
+/**
+ * Writes a file so that its name never stands for part of it: a temporary name beside it, then rename. The folder
+ * is made when it is missing. An error, or SIGINT, SIGTERM or SIGHUP, leaves nothing behind; after SIGKILL the
+ * temporary file stays, under a name that nothing reads.
+ * @returns what `write` returned
+ * @throws FwError `disk-full`, `file-too-large`, `not-writable`, each naming `path`; what `write` throws itself
+ */
+export async function writeWholeFile<T>(path: string, write: (file: FileHandle) => Promise<T>): Promise<T> {
+  // Two builds of one project at once, even in two containers with equal process ids, must not share a name.
+  const temporary = `${path}.part-${process.pid}-${randomBytes(4).toString('hex')}`;
+  unfinished.add(temporary);
+  watchSignals();
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    const file = await open(temporary, 'wx');
+    let result: T;
+    try {
+      result = await write(file);
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+    return result;
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw diskError(error, path);
+  } finally {
+    unfinished.delete(temporary);
+    if (unfinished.size === 0) unwatchSignals();
+  }
+}
+
+/** The same for bytes that are at hand, or come one by one. */
+export function writeWhole(
+  path: string,
+  pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> {
+  return writeWholeFile(path, async (file) => {
+    for await (const piece of pieces) await writeAll(file, piece);
+  });
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten;
+}
+
+/** What the operating system says when a file cannot be written, as an error that names the file and a remedy. */
+export function diskError(error: unknown, path: string): unknown {
+  const { code, syscall, message } = error as NodeJS.ErrnoException;
+  if (error instanceof FwError || code === undefined || syscall === undefined) return error;
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new FwError('disk-full', `the disk is full; ${path} was not written`, {
+      where: path,
+      remedy:
+        'Make room, or choose another disk: --out for what is built, HEARTH_CACHE for the cache. Then run the command again.',
+      cause: error,
+    });
+  }
+  if (code === 'EFBIG') {
+    return new FwError('file-too-large', `${path} was not written: ${message}`, {
+      where: path,
+      expected: 'a file system, and a limit of the process (ulimit -f), that allow a file of that size',
+      remedy: 'Choose another disk (FAT32 ends at 4 GiB a file), or raise the limit.',
+      cause: error,
+    });
+  }
+  return new FwError('not-writable', `${path} cannot be written: ${message}`, {
+    where: path,
+    remedy: 'Choose a folder that you may write to.',
+    cause: error,
+  });
+}
+
+const unfinished = new Set<string>();
+const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+// Only while something is being written: a process that listens for good would change what Ctrl-C does to it.
+function watchSignals(): void {
+  if (unfinished.size !== 1) return;
+  for (const signal of SIGNALS) process.on(signal, removeUnfinished);
+}
+
+function unwatchSignals(): void {
+  for (const signal of SIGNALS) process.removeListener(signal, removeUnfinished);
+}
+
+function removeUnfinished(signal: NodeJS.Signals): void {
+  for (const path of unfinished) rmSync(path, { force: true });
+  unwatchSignals();
+  // The signal then does what it would have done; a listener of somebody else's has been told already.
+  if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+}
