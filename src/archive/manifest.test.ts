@@ -48,6 +48,11 @@ describe('the manifest', () => {
     expect(encodeManifest({ payloads, ...rest, format })).toEqual(encodeManifest(good));
   });
 
+  test('may ask for a data partition larger than any payload', () => {
+    const dataSize = 64 * 1024 ** 3;
+    expect(parseManifest(Buffer.from(text(manifest({ dataSize })))).dataSize).toBe(dataSize);
+  });
+
   test('may point to an SBOM that travels beside it', () => {
     const sbom = { format: 'spdx-json', size: 10, sha256: 'ef'.repeat(32) };
     expect(parseManifest(Buffer.from(text(manifest({ sbom })))).sbom).toEqual(sbom);
@@ -72,6 +77,7 @@ describe('the manifest', () => {
     ['trustedKeys.0', { trustedKeys: ['ssh-rsa AAAA'] }],
     ['trustedKeys.0', { trustedKeys: [` ${key}`] }],
     ['chunks.size', { chunks: { size: 16 + 72, sha256: 'cd'.repeat(32) } }],
+    ['dataSize', { dataSize: 0.5 }],
     ['payloads', { payloads: [] }],
     ['payloads.0', withPayload({ mode: 1 })],
     ['payloads.0.name', withPayload({ name: '../root' })],

@@ -51,7 +51,7 @@ const schema = z.strictObject({
   trustedKeys: z.array(publicKey).min(1).max(MAX_KEYS),
   chunks: z.strictObject({ size, sha256 }),
   payloads: z.array(payload).min(1).max(MAX_PAYLOADS),
-  dataSize: size.exactOptional(),
+  dataSize: z.number().int().min(1).exactOptional(),
   sbom: z.strictObject({ format: z.enum(['spdx-json', 'cyclonedx-json']), size, sha256 }).exactOptional(),
 });
 

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,10 +21,16 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+/** Comparing hashes is much faster than comparing large buffers. */
+async function digests(source: Iterable<Uint8Array>): Promise<unknown> {
+  const { manifest, payloads } = await collect(source, options);
+  return [manifest, Object.entries(payloads).map(([name, bytes]) => [name, hash('sha256', bytes)])];
+}
+
 describe('a whole firmware', () => {
   test('comes back, however it is cut into pieces', async () => {
     for (const length of [511, 4096, 100_000, 1 << 20]) {
-      expect(await collect(inPieces(firmware, length), options)).toEqual(original);
+      expect(await digests(inPieces(firmware, length))).toEqual(await digests([firmware]));
     }
     expect(original.payloads.root?.equals(noise(600 * KiB))).toBe(true);
     expect(original.payloads.boot).toHaveLength(300 * KiB);

@@ -16,6 +16,7 @@ function withPayload(payload: Partial<PayloadInput>): FirmwareInput {
     payloads: [{ name: 'root', pieces: [noise(700 * KiB)], storage: { encoding: 'raw' }, ...payload }],
   };
 }
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 class MemoryCache implements ChunkCache {
   entries = new Map<string, Uint8Array>();
   hits = 0;
@@ -43,18 +44,14 @@ describe('writing', () => {
 
   test('same input, same bytes, however it comes in', async () => {
     const content = noise(700 * KiB);
-    const whole = await build(withPayload({ pieces: [content] }), signer);
+    const bytesOf = async (input: FirmwareInput) => sha256(await build(input, signer));
+    const whole = await bytesOf(withPayload({ pieces: [content] }));
     const pieces = [...inPieces(content, 70_001)];
-    expect(await build(withPayload({ pieces }), signer)).toEqual(whole);
+    expect(await bytesOf(withPayload({ pieces }))).toBe(whole);
     const lazy = { size: content.length, open: () => inPieces(content, 9_999) };
-    expect(await build(withPayload({ pieces: lazy }), signer)).toEqual(whole);
-    const { exampleKey: _, ...reordered } = { exampleKey: 0, ...withPayload({}) };
-    expect(
-      await build(
-        Object.fromEntries(Object.entries(reordered).reverse()) as unknown as FirmwareInput,
-        signer,
-      ),
-    ).toEqual(whole);
+    expect(await bytesOf(withPayload({ pieces: lazy }))).toBe(whole);
+    const { payloads, product, ...rest } = withPayload({});
+    expect(await bytesOf({ payloads, ...rest, product })).toBe(whole);
   });
 
   test('zstd payloads come back, and their cached frames give the same bytes', async () => {
@@ -69,9 +66,9 @@ describe('writing', () => {
       await writeFirmware(input, signer, async (bytes) => void pieces.push(bytes), { cache });
     }
     const [first, second] = out.map((pieces) => Buffer.concat(pieces));
-    expect(second).toEqual(first);
-    expect(first).toEqual(await build(input, signer));
-    // 1200 KiB in chunks of 256: five, of which the three of nothing but text are not all alike.
+    expect(second?.equals(first ?? Buffer.alloc(0))).toBe(true);
+    expect(second?.equals(await build(input, signer))).toBe(true);
+    // 1200 KiB in chunks of 256, all different, all found the second time.
     expect(cache.hits).toBe(5);
     const { payloads } = await collect([first ?? Buffer.alloc(0)], { trust: [signer.publicKey] });
     expect(payloads.root?.equals(content)).toBe(true);
