@@ -28,7 +28,8 @@ export async function writeWholeFile<T>(path: string, write: (file: FileHandle) 
     await rename(temporary, path);
     return result;
   } catch (error) {
-    await rm(temporary, { force: true });
+    // What went wrong first is what the reader needs, also where removing fails for the same reason.
+    await rm(temporary, { force: true }).catch(() => {});
     throw diskError(error, path);
   } finally {
     unfinished.delete(temporary);

@@ -1,0 +1,160 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { FwError } from '../errors.ts';
+import { diskError, writeWhole, writeWholeFile } from './whole-file.ts';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'hearth-whole-'));
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+const MODULE = JSON.stringify(new URL('whole-file.ts', import.meta.url).href);
+
+describe('a file', () => {
+  test('appears whole, in a folder that is made', async () => {
+    const path = join(dir, 'a', 'b', 'file');
+    await writeWhole(path, [Buffer.from('one '), Buffer.from('two')]);
+    expect(readFileSync(path, 'utf8')).toBe('one two');
+    expect(readdirSync(join(dir, 'a', 'b'))).toEqual(['file']);
+  });
+
+  test('has its old content until the new one is complete, and keeps it when that fails', async () => {
+    const path = join(dir, 'file');
+    writeFileSync(path, 'old');
+    const seen: string[] = [];
+    const pieces = async function* () {
+      yield Buffer.from('new');
+      seen.push(readFileSync(path, 'utf8'));
+      throw new Error('the source ended early');
+    };
+    await expect(writeWhole(path, pieces())).rejects.toThrow('the source ended early');
+    expect(seen).toEqual(['old']);
+    expect(readFileSync(path, 'utf8')).toBe('old');
+    expect(readdirSync(dir)).toEqual(['file']);
+  });
+
+  test('hands back what its writer returns', async () => {
+    expect(await writeWholeFile(join(dir, 'file'), async () => 42)).toBe(42);
+  });
+});
+
+describe('what cannot be written is an error that names the file', () => {
+  test('a file where a folder is needed', async () => {
+    writeFileSync(join(dir, 'blocker'), '');
+    const path = join(dir, 'blocker', 'file');
+    await expect(writeWhole(path, [])).rejects.toMatchObject({ code: 'not-writable', where: path });
+  });
+
+  test('a folder under the wanted name', async () => {
+    const path = join(dir, 'file');
+    mkdirSync(path);
+    await expect(writeWhole(path, [])).rejects.toMatchObject({ code: 'not-writable', where: path });
+    expect(readdirSync(dir)).toEqual(['file']);
+  });
+
+  test('a file larger than the process may write (ulimit -f), and nothing is left of it', async () => {
+    const path = join(dir, 'file');
+    const code = `
+      import { writeWhole } from ${MODULE};
+      await writeWhole(process.argv[1], [Buffer.alloc(100_000)]).catch((e) => console.log(JSON.stringify(e)));`;
+    // The unit of sh's ulimit is 512 bytes.
+    const child = spawn('sh', [
+      '-c',
+      'ulimit -f 8; exec "$0" --input-type=module -e "$1" "$2"',
+      process.execPath,
+      code,
+      path,
+    ]);
+    let output = '';
+    child.stdout.on('data', (bytes) => {
+      output += bytes;
+    });
+    await once(child, 'close');
+    expect(JSON.parse(output)).toMatchObject({ code: 'file-too-large', where: path });
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  test.each([
+    ['ENOSPC', 'disk-full'],
+    ['EDQUOT', 'disk-full'],
+    ['EFBIG', 'file-too-large'],
+    ['EROFS', 'not-writable'],
+    ['EACCES', 'not-writable'],
+    ['EIO', 'not-writable'],
+  ])('%s is %s', (code, expected) => {
+    const error = Object.assign(new Error(`${code}: it did not work, write`), { code, syscall: 'write' });
+    const described = diskError(error, '/some/file') as FwError;
+    expect(described).toMatchObject({ code: expected, where: '/some/file', cause: error });
+    expect(described.message).toContain('/some/file');
+    expect(described.remedy).toBeTruthy();
+  });
+
+  test('other errors pass as they are', () => {
+    const ours = new FwError('agent-refused', 'the agent refused');
+    expect(diskError(ours, '/some/file')).toBe(ours);
+    const bug = new TypeError('x is not a function');
+    expect(diskError(bug, '/some/file')).toBe(bug);
+  });
+});
+
+describe('signals', () => {
+  // Writes, says so, and then waits for ever: what is killed is always in the middle of a file.
+  const WRITER = `
+    import { writeWholeFile } from ${MODULE};
+    setInterval(() => {}, 1000);
+    for (const name of ['one', 'two'])
+      writeWholeFile(process.argv[1] + '/' + name, async (file) => {
+        await file.write('part of it');
+        process.stdout.write(name + ';');
+        await new Promise(() => {});
+      });`;
+
+  async function interrupted(signal: NodeJS.Signals): Promise<unknown[]> {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', WRITER, dir], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const ended = once(child, 'exit');
+    let said = '';
+    for await (const bytes of child.stdout) {
+      said += bytes;
+      if (said.split(';').length === 3) break;
+    }
+    expect(readdirSync(dir)).toHaveLength(2);
+    child.kill(signal);
+    return ended;
+  }
+
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    '%s ends the process and leaves no part of a file',
+    async (signal) => {
+      expect(await interrupted(signal)).toEqual([null, signal]);
+      expect(readdirSync(dir)).toEqual([]);
+    },
+  );
+
+  test('SIGKILL leaves parts, under names that nothing reads', async () => {
+    await interrupted('SIGKILL');
+    expect(readdirSync(dir).filter((name) => !/^(one|two)\.part-/.test(name))).toEqual([]);
+    expect(existsSync(join(dir, 'one'))).toBe(false);
+  });
+
+  test('are left alone when nothing is being written', async () => {
+    const before = process.listenerCount('SIGINT');
+    await writeWhole(join(dir, 'file'), [Buffer.from('x')]);
+    await Promise.all([writeWhole(join(dir, 'file'), []), writeWhole(join(dir, 'other'), [])]);
+    expect(process.listenerCount('SIGINT')).toBe(before);
+  });
+});
