@@ -106,7 +106,7 @@ export function stripElf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
       expected: 'a program or a shared library',
     });
   }
-  const headersEnd = Number(view.getBigUint64(32, true)) + segments.length * PROGRAM_HEADER_SIZE;
+  const headersEnd = uint64(view, 32) + segments.length * PROGRAM_HEADER_SIZE;
   const end = segments.reduce((max, { offset, fileSize }) => Math.max(max, offset + fileSize), headersEnd);
   // Not slice(): on a Buffer that is a view, and the caller's bytes would be changed.
   const stripped = new Uint8Array(bytes.subarray(0, end));
@@ -123,7 +123,7 @@ export function stripElf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
  */
 export function elfSections(bytes: Uint8Array): ElfSection[] {
   const view = viewOf(bytes);
-  const at = fileOffset(view, 40);
+  const at = uint64(view, 40);
   const count = view.getUint16(60, true);
   if (count > 0 && view.getUint16(58, true) !== SECTION_HEADER_SIZE) throw damaged('the section headers', 58);
   if (at + count * SECTION_HEADER_SIZE > bytes.length) throw damaged('the section headers', 40);
@@ -131,8 +131,8 @@ export function elfSections(bytes: Uint8Array): ElfSection[] {
     const header = at + i * SECTION_HEADER_SIZE;
     const type = view.getUint32(header + 4, true);
     const stored = i > 0 && type !== SHT_NOBITS;
-    const offset = stored ? fileOffset(view, header + 24) : 0;
-    const size = stored ? fileOffset(view, header + 32) : 0;
+    const offset = stored ? uint64(view, header + 24) : 0;
+    const size = stored ? uint64(view, header + 32) : 0;
     if (offset + size > bytes.length) throw damaged(`section ${i}`, header);
     return {
       nameAt: view.getUint32(header, true),
@@ -162,7 +162,7 @@ function viewOf(bytes: Uint8Array): DataView {
 }
 
 function readSegments(view: DataView): Segment[] {
-  const at = fileOffset(view, 32);
+  const at = uint64(view, 32);
   const count = view.getUint16(56, true);
   if (count > 0 && view.getUint16(54, true) !== PROGRAM_HEADER_SIZE) throw damaged('the program headers', 54);
   if (at + count * PROGRAM_HEADER_SIZE > view.byteLength) throw damaged('the program headers', 32);
@@ -170,9 +170,9 @@ function readSegments(view: DataView): Segment[] {
     const header = at + i * PROGRAM_HEADER_SIZE;
     const segment = {
       type: view.getUint32(header, true),
-      offset: fileOffset(view, header + 8),
-      address: Number(view.getBigUint64(header + 16, true)),
-      fileSize: fileOffset(view, header + 32),
+      offset: uint64(view, header + 8),
+      address: uint64(view, header + 16),
+      fileSize: uint64(view, header + 32),
     };
     if (segment.offset + segment.fileSize > view.byteLength) throw damaged(`segment ${i}`, header);
     return segment;
@@ -182,10 +182,10 @@ function readSegments(view: DataView): Segment[] {
 function readDynamic(view: DataView, segments: Segment[], dynamic: Segment, elf: Elf): void {
   const entries: [number, number][] = [];
   for (let at = dynamic.offset; at + 16 <= dynamic.offset + dynamic.fileSize; at += 16) {
-    const tag = Number(view.getBigUint64(at, true));
+    const tag = uint64(view, at);
     if (tag === 0) break;
     if (entries.length === MAX_ENTRIES) throw damaged('the dynamic section', at);
-    entries.push([tag, Number(view.getBigUint64(at + 8, true))]);
+    entries.push([tag, uint64(view, at + 8)]);
   }
   const value = (tag: number) => entries.find(([t]) => t === tag)?.[1];
   const strings = value(DT.strtab);
@@ -241,11 +241,9 @@ function readVersionNeeds(
   }
 }
 
-/** A 64-bit offset or size within the file. */
-function fileOffset(view: DataView, at: number): number {
-  const value = view.getBigUint64(at, true);
-  if (value > view.byteLength) throw damaged('an offset or size', at);
-  return Number(value);
+/** A 64-bit number; those beyond 2^53 lose their last digits, and are far outside of any file all the same. */
+function uint64(view: DataView, at: number): number {
+  return Number(view.getBigUint64(at, true));
 }
 
 /** Where in the file the byte at a virtual address lies. */
