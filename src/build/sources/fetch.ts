@@ -12,21 +12,36 @@ import { mirrors } from './mirrors.ts';
 /** What the fetcher tells whoever watches: bytes so far of a download. */
 export type Progress = (name: string, received: number, total: number) => void;
 
+/** Where packages come from, and how to wait; a test passes its own. */
+export interface Source {
+  mirrors(archive: LockedPackage['archive']): string[];
+  wait(ms: number): Promise<void>;
+  /** How long a server may be silent. */
+  idleMs: number;
+}
+const network: Source = { mirrors, wait: delay, idleMs: 60_000 };
+
 /**
  * The bytes of a locked Debian package: from the cache, else from the mirrors in turn. What is returned has the
  * locked hash, whoever delivered it; what does not is never written.
+ * @throws FwError `package-unavailable` naming the package, its hash and what each mirror said; `no-mirror`
  */
-export async function fetchPackage(pkg: LockedPackage, cache: Cache, progress: Progress): Promise<Buffer> {
+export async function fetchPackage(
+  pkg: LockedPackage,
+  cache: Cache,
+  progress: Progress,
+  source: Source = network,
+): Promise<Buffer> {
   const path = cache.path('downloads', pkg.sha256);
   const cached = await readFile(path).catch(() => undefined);
   if (cached && sha256(cached) === pkg.sha256) return cached;
 
   const file = pkg.path.split('/').at(-1) ?? pkg.path;
   const failures: string[] = [];
-  for (const base of mirrors(pkg.archive)) {
+  for (const base of source.mirrors(pkg.archive)) {
     const url = `${base}/${pkg.path}`;
     try {
-      const bytes = await download(url, pkg.size, (received) => progress(file, received, pkg.size));
+      const bytes = await download(url, pkg.size, source, (received) => progress(file, received, pkg.size));
       const actual = sha256(bytes);
       if (actual === pkg.sha256) {
         await writeWhole(path, [bytes]);
@@ -48,26 +63,38 @@ export async function fetchPackage(pkg: LockedPackage, cache: Cache, progress: P
 }
 
 const ATTEMPTS = 4;
-const IDLE_MS = 60_000;
 
 /** One address, with retries and back-off for what may pass: the connection, and answers 429 and 5xx. */
-async function download(url: string, size: number, onBytes: (received: number) => void): Promise<Buffer> {
+async function download(
+  url: string,
+  size: number,
+  source: Source,
+  onBytes: (received: number) => void,
+): Promise<Buffer> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await downloadOnce(url, size, onBytes);
+      return await downloadOnce(url, size, source.idleMs, onBytes);
     } catch (error) {
       if (attempt === ATTEMPTS || error instanceof PermanentError) throw error;
-      await delay(500 * 2 ** attempt);
+      await source.wait(500 * 2 ** attempt);
     }
   }
 }
 
 class PermanentError extends Error {}
 
-async function downloadOnce(url: string, size: number, onBytes: (received: number) => void): Promise<Buffer> {
+async function downloadOnce(
+  url: string,
+  size: number,
+  idleMs: number,
+  onBytes: (received: number) => void,
+): Promise<Buffer> {
   const abort = new AbortController();
   // Slow is fine, silent is not: the clock starts again with every piece.
-  let idle = setTimeout(() => abort.abort(), IDLE_MS);
+  const idle = setTimeout(
+    () => abort.abort(new Error(`the server was silent for ${idleMs / 1000} s`)),
+    idleMs,
+  );
   try {
     const response = await fetch(url, { signal: abort.signal });
     if (!response.ok || !response.body) {
@@ -83,8 +110,7 @@ async function downloadOnce(url: string, size: number, onBytes: (received: numbe
       if (received > size) throw new PermanentError(`the server sent more than the locked ${size} bytes`);
       pieces.push(piece);
       onBytes(received);
-      clearTimeout(idle);
-      idle = setTimeout(() => abort.abort(), IDLE_MS);
+      idle.refresh();
     }
     if (received < size) throw new Error(`the connection ended after ${received} of ${size} bytes`);
     return Buffer.concat(pieces);

@@ -2,10 +2,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FwError } from '../../errors.ts';
 
-/** The base addresses, without a trailing slash, under which an archive's files are tried, in order. */
+/**
+ * The base addresses, without a trailing slash, under which an archive's files are tried, in order: those of
+ * HEARTH_DEBIAN_MIRROR, else those of the machine's own apt sources.
+ * @throws FwError `no-mirror`
+ */
 export function mirrors(
   archive: 'debian' | 'debian-security',
   env: NodeJS.ProcessEnv = process.env,
+  aptFolder = '/etc/apt',
 ): string[] {
   const wanted = env.HEARTH_DEBIAN_MIRROR;
   if (wanted)
@@ -13,31 +18,39 @@ export function mirrors(
       .split(/[\s,]+/)
       .filter(Boolean)
       .map((base) => withArchive(base, archive));
-  const found = [...new Set(aptSources().flatMap((text) => addresses(text, archive)))];
+  const found = [...new Set(aptSources(aptFolder).flatMap((text) => addresses(text, archive)))];
   if (found.length > 0) return found;
   throw new FwError('no-mirror', `no Debian mirror is known for the ${archive} archive`, {
-    where: '/etc/apt/sources.list and sources.list.d',
+    where: `${aptFolder}/sources.list and sources.list.d`,
     expected: 'a machine whose apt sources name a Debian mirror, or a mirror in the environment',
     remedy: 'Set HEARTH_DEBIAN_MIRROR to the address of a Debian mirror (the folder above dists/ and pool/).',
   });
 }
 
-/** A mirror given by hand names the main archive; its security archive is the folder beside it, by convention. */
+/**
+ * A mirror given by hand names the main archive; its security archive is the folder beside it, by convention. The
+ * snapshot archive has a date below either: …/archive/debian/20261101T000000Z.
+ */
 function withArchive(base: string, archive: string): string {
   const trimmed = base.replace(/\/+$/, '');
-  return archive === 'debian-security' ? trimmed.replace(/\/debian$/, '/debian-security') : trimmed;
+  return archive === 'debian-security'
+    ? trimmed.replace(/\/debian(\/\d{8}T\d{6}Z)?$/, '/debian-security$1')
+    : trimmed;
 }
 
 /** The addresses in one apt source file (deb822 or one-line style) whose last folder is the archive's name. */
 export function addresses(text: string, archive: string): string[] {
-  const uncommented = text.replace(/^\s*#.*$/gm, '');
-  const urls = uncommented.match(/https?:\/\/[^\s\]]+/g) ?? [];
+  const uncommented = text.replace(/#.*$/gm, '');
+  const stanzas = uncommented
+    .split(/\n[ \t]*\n/)
+    .filter((stanza) => !/^Enabled:\s*(no|false|off|0)\s*$/im.test(stanza));
+  const urls = stanzas.join('\n').match(/https?:\/\/[^\s\]]+/g) ?? [];
   return urls.map((url) => url.replace(/\/+$/, '')).filter((url) => url.endsWith(`/${archive}`));
 }
 
-function aptSources(): string[] {
-  const folder = '/etc/apt/sources.list.d';
-  const files = [...list(folder).map((name) => join(folder, name)), '/etc/apt/sources.list'];
+function aptSources(aptFolder: string): string[] {
+  const folder = join(aptFolder, 'sources.list.d');
+  const files = [...list(folder).map((name) => join(folder, name)), join(aptFolder, 'sources.list')];
   return files.filter((path) => /\.(list|sources)$/.test(path)).flatMap((path) => read(path));
 }
 
