@@ -119,6 +119,14 @@ test('elfSections gives names and bytes', () => {
   expect(sections.find(({ name }) => name === '.bss')?.bytes).toHaveLength(0);
 });
 
+test('elfSections refuses a section that leads out of the file', () => {
+  const object = file('lib.o').slice();
+  const view = new DataView(object.buffer);
+  const table = Number(view.getBigUint64(40, true));
+  view.setBigUint64(table + 64 + 32, BigInt(object.length), true); // the size of section 1
+  expect(() => elfSections(object)).toThrow('section 1 leads out of the file');
+});
+
 describe('damaged files end in a FormatError (A6)', () => {
   const attempt = (bytes: Uint8Array) => {
     for (const read of [readElf, stripElf, elfSections]) {
@@ -166,7 +174,8 @@ describe('damaged files end in a FormatError (A6)', () => {
     const view = new DataView(evil.buffer);
     view.setUint16(needs + 2, 0xffff, true); // vn_cnt
     view.setUint32(needs + 8, main.length - needs, true); // vn_aux
-    for (let at = main.length; at < evil.length; at += 16) view.setUint32(at + 12, 16, true); // vna_next
+    // Of 5,000 versions each names the next, by vna_next; the last names none.
+    for (let at = main.length; at < evil.length - 16; at += 16) view.setUint32(at + 12, 16, true);
     expect(() => readElf(evil)).toThrow('the table of needed versions');
   });
 });

@@ -21,8 +21,8 @@ export function isXz(bytes: Uint8Array): boolean {
  * Unpacks an .xz file of one stream (what `xz`, dpkg and the kernel's module build write); concatenated streams
  * and stream padding are refused. About 3 ms for a kernel module, 30 MB/s for what hardly compresses.
  *
- * The result must have the length that the file's own index gives: the decoder underneath stops after one stream
- * without a word about what follows, and ignores checksums other than CRC32, so callers pin files by hash.
+ * Dictionaries up to 64 MiB (`xz -9`), checks CRC32, CRC64 or none. The file's index says how long the result is,
+ * so that memory is taken once, and a file that unpacks to anything else is refused.
  *
  * @throws {FormatError} `bad-xz` when the bytes are not such a file, or unpack to more than `maxBytes` (default 1 GiB).
  */
