@@ -13,7 +13,7 @@ import type { Project } from '../project/load.ts';
 import type { BootInput } from './boot/cmdline.ts';
 import { buildPiBoot } from './boot/pi.ts';
 import { buildUki } from './boot/uefi.ts';
-import { type Bundle, bundleApp, bundleHearthd } from './bundle.ts';
+import { type Bundle, bundleApp, bundleHearthd } from './bundle/index.ts';
 import { Cache } from './cache.ts';
 import { addFirmware, addIdentity } from './rootfs.ts';
 import { findSigner } from './signing.ts';

@@ -6,7 +6,7 @@ import type { FirmwareInfo } from '../device/firmware-info.ts';
 import { FwError } from '../errors.ts';
 import type { DirNode } from '../formats/tree.ts';
 import type { Project } from '../project/load.ts';
-import type { Bundle } from './bundle.ts';
+import type { Bundle } from './bundle/index.ts';
 import { directory, file, insert, symlink } from './tree.ts';
 
 /** Puts the app, hearthd and what was configured onto a system's root. Changes and returns the tree. */
