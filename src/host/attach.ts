@@ -74,6 +74,8 @@ async function printLines(machine: Attachable, stdout: NodeJS.WriteStream): Prom
   for await (const line of machine.console) {
     if (!stdout.writable) return;
     // A reader that is slow must not fill our memory; one that leaves ends the machine, and with it the wait.
-    if (!stdout.write(`${line}\n`)) await Promise.race([once(stdout, 'drain'), machine.exited]);
+    if (stdout.write(`${line}\n`)) continue;
+    const drained = once(stdout, 'drain').catch(() => undefined);
+    await Promise.race([drained, machine.exited]);
   }
 }

@@ -66,6 +66,8 @@ export class Machine {
   readonly #resetWaiters = new Set<ResetWaiter>();
   #forwards: readonly Forward[];
   #process: QemuProcess | undefined;
+  /** Resolves when a QEMU process runs: at once, but for the moment between two of them. */
+  #running = Promise.withResolvers<void>();
   #ending: 'guest-shutdown' | 'stopped' | 'power-cut' | undefined;
   #shutdownReason = '';
   #watchdogFired = false;
@@ -144,8 +146,8 @@ export class Machine {
 
   /** Presses the reset button. Resolves when the machine has been reset. */
   async reset(): Promise<void> {
-    const done = this.waitForReset();
-    await Promise.all([done, this.qmp.execute('system_reset')]);
+    await this.#running.promise;
+    await Promise.all([this.waitForReset(), this.qmp.execute('system_reset')]);
   }
 
   /** Presses the power button (ACPI): what that means is up to the guest. */
@@ -210,6 +212,7 @@ export class Machine {
 
   #finish(exit: MachineExit): void {
     this.#process = undefined;
+    this.#running.resolve();
     const why = exit.error ?? this.#gone(exit.reason);
     for (const waiter of [...this.#resetWaiters]) waiter.reject(why);
     this.console.end(why);
@@ -242,6 +245,7 @@ export class Machine {
       // Somebody may have switched it off while it was between two processes.
       if (this.#ending) await started.kill();
       else await qmp.execute('cont');
+      this.#running.resolve();
     } catch (error) {
       const { diagnostics } = await started.kill();
       throw error instanceof FwError && error.code === 'qmp-closed' && !this.#ending
@@ -273,7 +277,9 @@ export class Machine {
     else if (event === 'RESET' && typeof reason === 'string') this.#onReset(reason);
     else if (event === 'SHUTDOWN' && typeof reason === 'string') {
       this.#shutdownReason = reason;
-      if (this.#shallRestart()) this.#onReset(reason);
+      if (!this.#shallRestart()) return;
+      this.#running = Promise.withResolvers();
+      this.#onReset(reason);
     }
   }
 
