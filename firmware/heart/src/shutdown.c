@@ -69,7 +69,7 @@ static void unmount(struct shutdown *down, int64_t now) {
   }
 }
 
-void shutdown_tick(struct shutdown *down, const struct supervised *hearthd, bool alone, int64_t now) {
+static void advance(struct shutdown *down, const struct supervised *hearthd, bool alone, int64_t now) {
   bool late = now >= down->due;
   if (down->step == SHUTDOWN_HEARTHD && (hearthd->pid == 0 || late)) {
     if (late) say("hearthd did not stop within %d s", HEARTHD_WITHIN_MS / 1000);
@@ -90,6 +90,15 @@ void shutdown_tick(struct shutdown *down, const struct supervised *hearthd, bool
     if (late) say("unmounting took too long");
     down->step = SHUTDOWN_READY;
   }
+}
+
+void shutdown_tick(struct shutdown *down, const struct supervised *hearthd, bool alone, int64_t now) {
+  enum shutdown_step before;
+  /* Until a step has something to wait for: with nobody left, no death would wake the loop for the next. */
+  do {
+    before = down->step;
+    advance(down, hearthd, alone, now);
+  } while (down->step != before);
 }
 
 void shutdown_died(struct shutdown *down, pid_t pid) {

@@ -11,8 +11,8 @@ import { prebuiltDir, sourceDir } from '../build.ts';
 export const heart = join(prebuiltDir, process.arch === 'arm64' ? 'aarch64' : 'x86_64', 'heart');
 
 /** A folder that goes when the test ends. */
-export function scratch(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'heart-test-'));
+export function scratch(parent = tmpdir()): string {
+  const folder = mkdtempSync(join(parent, 'heart-test-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }

@@ -148,7 +148,7 @@ test('after five restarts within 120 s it gives up with status 1', async () => {
   const log = join(scratch(), 'log');
   const began = performance.now();
   const s = supervised(
-    build,
+    'shipped',
     `require('node:fs').appendFileSync(${JSON.stringify(log)}, 'x'); process.exit(9)`,
   );
   expect(await s.ended).toMatchObject({
