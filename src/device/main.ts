@@ -1,8 +1,9 @@
 /** hearthd: `fw build` bundles this file to /usr/lib/hearth/hearthd.mjs. It wires the services and decides their order. */
+
+import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataState } from '../otp/device.ts';
-import { appEnvironment, killApp, spawnApp } from './app/command.ts';
+import { appEnvironment, killApp, letGo, spawnHeld } from './app/command.ts';
 import { type AppState, createRunner } from './app/runner.ts';
 import { MAX_REBOOTS, rebootReason } from './app/unhealthy.ts';
 import { BOOT_FILE, parseBootInfo } from './boot-info.ts';
@@ -19,8 +20,6 @@ import { createStatusFile } from './status.ts';
 
 /** Importing a large app takes seconds on a slow card; an app that does not call `run()` must still be noticed. */
 const START_TIMEOUT_MS = 60_000;
-/** Services wait so long for the app to be started first; making or repairing /data takes longer. */
-const HEAD_START_MS = 300;
 
 /** Milliseconds since the kernel started: the clock that Linux counts from there, and that never jumps. */
 const now = (): number => Number(process.hrtime.bigint()) / 1e6;
@@ -44,7 +43,8 @@ if (process.env.HEART_FD !== undefined) {
 const boot = parseBootInfo(readFileSync(BOOT_FILE, 'utf8'));
 const exec = systemExec();
 mkdirSync(PATHS.run, { recursive: true });
-if (info.exampleKey) say('this firmware is signed with the public example key: anyone can make one like it');
+// Before all else: Node needs as long to come up as everything here together.
+let held: ChildProcess | undefined = holdApp();
 if (info.dev) say('this is a development firmware: not for the field');
 
 let data: DataState | 'preparing' = 'preparing';
@@ -53,7 +53,12 @@ const changed = createStatusFile(PATHS.status, () => ({
   data,
   network: Object.fromEntries(network.leases()),
 }));
-const dataService = createDataService(boot, info.data.commitSeconds, exec, say);
+const dataIsSlow = Promise.withResolvers<void>();
+const dataService = createDataService(boot, info.data.commitSeconds, {
+  exec,
+  say,
+  onSlow: dataIsSlow.resolve,
+});
 const network = createNetwork(
   {
     heart: PATHS.heart,
@@ -86,8 +91,7 @@ const devices = createDevices(
 const runner = createRunner(
   { ...info.app, startTimeoutMs: START_TIMEOUT_MS },
   {
-    spawn: () =>
-      spawnApp(appEnvironment(info, boot, data === 'preparing' ? 'volatile' : data), info.app.nodeArgs),
+    spawn: nextApp,
     killAll: killApp,
     now,
     onState: (state) => {
@@ -98,6 +102,19 @@ const runner = createRunner(
     onReport: say,
   },
 );
+function holdApp(): ChildProcess {
+  return spawnHeld(appEnvironment(info, boot), info.app.nodeArgs);
+}
+
+/** The process that was started ahead, if it still waits, else a new one; in either case let go. */
+function nextApp(): ChildProcess {
+  const waits = held?.pid !== undefined && held.exitCode === null && held.signalCode === null;
+  const child = held !== undefined && waits ? held : holdApp();
+  held = undefined;
+  letGo(child, data === 'preparing' ? 'volatile' : data);
+  return child;
+}
+
 let wasHealthy = false;
 function onAppState(state: AppState): void {
   if (state.name === 'healthy') {
@@ -131,6 +148,7 @@ let stopping = false;
 async function shutDown(): Promise<void> {
   if (stopping) return;
   stopping = true;
+  held?.kill('SIGKILL');
   await runner.stop();
   devices.stop();
   network.stop();
@@ -140,14 +158,15 @@ async function shutDown(): Promise<void> {
 process.on('SIGTERM', () => void shutDown());
 process.on('SIGINT', () => void shutDown());
 
-// The app first: it starts as soon as its files are there. What is in the kernel already gets its permissions before that.
+// The app first. What is in the kernel already gets its permissions before the app can look; the other services begin
+// when the app is on its way, or at once when making or repairing /data takes its time.
 devices.grantPresent();
-const appStarted = dataService.prepare().then((state) => {
+const appOnItsWay = dataService.prepare().then((state) => {
   data = state;
   if (!stopping) runner.start();
 });
-await Promise.race([appStarted, sleep(HEAD_START_MS)]);
+await Promise.race([appOnItsWay, dataIsSlow.promise]);
 network.refresh();
-await Promise.all([devices.start(), appStarted]);
+await Promise.all([devices.start(), appOnItsWay]);
 await dataService.grow();
 changed();

@@ -6,6 +6,7 @@ export const PATHS = {
   app: '/srv/app/app.mjs',
   /** There only when the build was told to put it there; then stacks name the app's own source lines. */
   appSourceMap: '/srv/app/app.mjs.map',
+  gate: '/usr/lib/hearth/gate.cjs',
   udhcpcScript: '/usr/lib/hearth/udhcpc.script',
   data: '/data',
   appData: '/data/app',

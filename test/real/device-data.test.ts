@@ -279,6 +279,7 @@ test.runIf(canMount)('a whole first boot and a second one, as hearthd does them'
         growPartition: async () => 64 * MiB,
         mounts: () => readFileSync('/proc/mounts', 'utf8'),
         say: () => {},
+        onSlow: () => {},
       },
     );
   try {

@@ -9,11 +9,10 @@ import { APP_USER, PATHS } from '../paths.ts';
 /** Of two processes that need more memory than there is, the kernel ends the app: hearthd brings it back. */
 const OOM_SCORE_ADJ = 500;
 
-/** What the app finds in its environment; `src/otp/device.ts` reads it. */
+/** What the app finds in its environment, but for HEARTH_DATA_STATE; `src/otp/device.ts` reads it. */
 export function appEnvironment(
   info: FirmwareInfo,
   boot: Pick<BootInfo, 'target' | 'slot' | 'uuid'>,
-  dataState: DataState,
 ): Record<string, string> {
   return {
     PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
@@ -29,7 +28,6 @@ export function appEnvironment(
     HEARTH_PRODUCT: info.product,
     HEARTH_VERSION: info.version,
     HEARTH_DATA: PATHS.appData,
-    HEARTH_DATA_STATE: dataState,
     HEARTH_BEAT_MS: String(info.app.beatTimeoutMs),
   };
 }
@@ -40,17 +38,34 @@ export function appCommand(nodeArgs: readonly string[]): [program: string, args:
     PATHS.heart,
     [
       ...['exec', '--user', APP_USER.name, '--groups', Object.keys(GROUPS).join(',')],
-      ...['--cgroup', PATHS.appCgroup, '--pdeathsig', 'KILL', '--setsid', '--cwd', PATHS.appData],
+      ...['--cgroup', PATHS.appCgroup, '--pdeathsig', 'KILL', '--setsid'],
       ...['--oom-score-adj', String(OOM_SCORE_ADJ), '--no-new-privs', '--', PATHS.node],
-      ...['--disable-warning=ExperimentalWarning', ...nodeArgs, PATHS.app],
+      ...['--disable-warning=ExperimentalWarning', '--require', PATHS.gate, ...nodeArgs, PATHS.app],
     ],
   ];
 }
 
-export function spawnApp(env: Record<string, string>, nodeArgs: readonly string[] = []): ChildProcess {
+/**
+ * Starts the app's process and holds it before the app's first line (`gate.cjs`): Node itself comes up while /data is
+ * being mounted, which the app must not see unmounted.
+ */
+export function spawnHeld(env: Record<string, string>, nodeArgs: readonly string[] = []): ChildProcess {
   const sourceMap = existsSync(PATHS.appSourceMap) ? ['--enable-source-maps'] : [];
   const [program, args] = appCommand([...sourceMap, ...nodeArgs]);
-  return spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env });
+  const child = spawn(program, args, {
+    stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
+    env: { ...env, HEARTH_GATE: '1' },
+  });
+  // Who takes the child over looks whether it was started; until then nobody listens.
+  child.on('error', () => {});
+  return child;
+}
+
+/** Lets the app run; it learns what has become of /data. Its standard input is empty from here on. */
+export function letGo(child: ChildProcess, dataState: DataState): void {
+  // The app may be gone already; its exit is reported on its own.
+  child.stdin?.on('error', () => {});
+  child.stdin?.end(dataState);
 }
 
 /** Ends every process of the app at once: its drivers, and what they have started. */

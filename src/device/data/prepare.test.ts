@@ -56,6 +56,7 @@ async function prepare(script: Script) {
     },
     mounts: () => script.mounts ?? '',
     say: (message) => said.push(message),
+    onSlow: () => {},
   };
   const device = 'device' in script ? script.device : '/dev/vda5';
   const state = await prepareData({ device, target: '/data', commitSeconds: 5 }, effects);

@@ -23,6 +23,8 @@ export interface DataEffects {
   /** /proc/mounts. */
   mounts(): string;
   say(message: string): void;
+  /** Making or repairing begins: what does not need /data should not wait for it. */
+  onSlow(): void;
 }
 
 /**
@@ -52,6 +54,7 @@ function stateOf(type: string, options: readonly string[]): DataState {
 /** @returns whether e2fsck has seen the file system */
 async function makeUsable(device: string, effects: DataEffects): Promise<boolean> {
   const { content, size } = look(device, effects);
+  if (content.kind !== 'filesystem' || !content.superblock.clean) effects.onSlow();
   switch (content.kind) {
     case 'blank':
     case 'unfinished':

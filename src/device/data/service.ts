@@ -24,9 +24,9 @@ export interface DataService {
 export function createDataService(
   boot: Pick<BootInfo, 'disk' | 'data' | 'table'>,
   commitSeconds: number,
-  exec: Exec,
-  say: (message: string) => void,
+  effects: { exec: Exec; say(message: string): void; onSlow(): void },
 ): DataService {
+  const { exec, say } = effects;
   const target = (device: string): GrowTarget => ({
     disk: boot.disk,
     diskSize: blockInfo(boot.disk).size,
@@ -56,6 +56,7 @@ export function createDataService(
         growPartition: () => (boot.data === undefined ? Promise.resolve(0) : growDevice(boot.data)),
         mounts: () => readFileSync('/proc/mounts', 'utf8'),
         say,
+        onSlow: effects.onSlow,
       });
       const problem = makeAppDir(PATHS.appData, APP_USER.uid, APP_USER.gid);
       if (problem === undefined) return state;
