@@ -90,6 +90,11 @@ export class Machine {
     return machine;
   }
 
+  /** Of the QEMU process that runs now; undefined when none does. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
   /** Ports of 127.0.0.1 and where they lead; where any free port was asked for, this is the one it became. */
   get forwards(): readonly Forward[] {
     return this.#forwards;

@@ -1,0 +1,159 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { FwError } from '../errors.ts';
+import { type Board, Machine } from './machine.ts';
+import type { Forward } from './qemu/args.ts';
+import { tinyGuest } from './tiny-guest.fixture.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'hearth-machine-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function start(board: Partial<Board> = {}, forwards: Forward[] = []): Promise<Machine> {
+  const machine = await Machine.start(await tinyGuest(folder, board), forwards);
+  onTestFinished(async () => void (await machine.cutPower()));
+  await machine.console.waitFor('up');
+  return machine;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe('a machine', () => {
+  test('shows both serial ports and takes what is typed', async () => {
+    const machine = await start();
+    await machine.shellPort.waitFor('second');
+    machine.console.write('abc\n');
+    await machine.console.waitFor(/^abc$/);
+  });
+
+  test('has its ports the other way round where the board says so', async () => {
+    const board = await tinyGuest(folder, { consoleSerial: 1 });
+    const machine = await Machine.start(board, []);
+    onTestFinished(async () => void (await machine.cutPower()));
+    await machine.console.waitFor('second');
+    await machine.shellPort.waitFor('up');
+  });
+
+  test('lives through a reset of the guest and tells it from the reset button', async () => {
+    const machine = await start();
+    const reset = machine.waitForReset();
+    machine.console.write('r');
+    expect(await reset).toEqual({ cause: 'guest' });
+    await machine.console.waitFor('up');
+    const before = machine.resets.length;
+    await machine.reset();
+    await machine.console.waitFor('up');
+    // SeaBIOS follows each reset by one of its own, because the memory was not cleared.
+    expect(machine.resets[before]).toEqual({ cause: 'button' });
+  });
+
+  test('starts QEMU anew where a reset ends it, with the same console and the same ports', async () => {
+    const machine = await start({ resetEndsQemu: true }, [{ host: 0, guest: 80 }]);
+    const port = machine.portOf(80);
+    const first = machine.qmp;
+    const reset = machine.waitForReset();
+    machine.console.write('r');
+    expect(await reset).toEqual({ cause: 'guest' });
+    // In the moment between two processes the button waits for the second one.
+    await machine.reset();
+    await machine.console.waitFor('up');
+    expect(machine.resets).toHaveLength(2);
+    expect(machine.portOf(80)).toBe(port);
+    expect(machine.qmp).not.toBe(first);
+    expect(machine.console.transcript.match(/up/g)?.length).toBeGreaterThanOrEqual(2);
+  });
+
+  test('stays off when it was stopped between two processes', async () => {
+    const machine = await start({ resetEndsQemu: true });
+    const reset = machine.waitForReset();
+    machine.console.write('r');
+    await reset;
+    expect((await machine.stop()).reason).toBe('stopped');
+  });
+
+  test('ends when the guest powers off, and tells those who wait', async () => {
+    const machine = await start();
+    const waiting = machine.console.waitFor('never');
+    const noReset = machine.waitForReset();
+    machine.console.write('p');
+    await expect(waiting).rejects.toMatchObject({ code: 'machine-gone' });
+    await expect(noReset).rejects.toMatchObject({ code: 'machine-gone' });
+    expect(await machine.exited).toMatchObject({ reason: 'guest-shutdown', code: 0 });
+    expect(() => machine.qmp).toThrow(FwError);
+  });
+
+  test('ends when the guest can only say that the power is down', async () => {
+    const machine = await start({ powerOffLine: /reboot: Power down/ });
+    machine.console.write('h');
+    expect((await machine.exited).reason).toBe('guest-shutdown');
+    // What the machine watches for is still there for a test.
+    expect(machine.console.transcript).toContain('reboot: Power down');
+  });
+
+  test('leaves no process behind when it is stopped or its power is cut', async () => {
+    for (const end of ['stop', 'cutPower'] as const) {
+      const machine = await start();
+      const info = await machine.qmp.monitor('info version');
+      expect(info).toMatch(/^\d+\./);
+      const exit = await machine[end]();
+      expect(exit.reason).toBe(end === 'stop' ? 'stopped' : 'power-cut');
+      expect(exit.signal).toBe(end === 'stop' ? null : 'SIGKILL');
+    }
+  });
+
+  test('says what happened when somebody kills QEMU', async () => {
+    const machine = await start();
+    const pid = machine.pid ?? 0;
+    expect(isAlive(pid)).toBe(true);
+    process.kill(pid, 'SIGKILL');
+    const exit = await machine.exited;
+    expect(exit).toMatchObject({ reason: 'failed', signal: 'SIGKILL', error: { code: 'qemu-failed' } });
+    expect(isAlive(pid)).toBe(false);
+  });
+
+  test('fails with the reason when its board does not boot any more after a reset', async () => {
+    const board = await tinyGuest(folder, { resetEndsQemu: true });
+    let starts = 0;
+    const powerOn: Board['powerOn'] = (forwards) => {
+      if (++starts > 1) throw new FwError('pi-does-not-boot', 'no kernel');
+      return board.powerOn(forwards);
+    };
+    const machine = await Machine.start({ ...board, powerOn }, []);
+    await machine.console.waitFor('up');
+    machine.console.write('r');
+    expect(await machine.exited).toMatchObject({ reason: 'failed', error: { code: 'pi-does-not-boot' } });
+  });
+
+  test('chooses free ports where any will do, two machines two', async () => {
+    const forwards = [
+      { host: 0, guest: 22 },
+      { host: 0, guest: 80 },
+    ];
+    const [a, b] = [await start({}, forwards), await start({}, forwards)];
+    const ports = [a.portOf(22), a.portOf(80), b.portOf(22), b.portOf(80)];
+    expect(new Set(ports).size).toBe(4);
+    expect(ports).not.toContain(0);
+    expect(() => a.portOf(443)).toThrow(expect.objectContaining({ code: 'not-forwarded' }));
+  });
+
+  test('names the port that is taken', async () => {
+    const machine = await start({}, [{ host: 0, guest: 80 }]);
+    const host = machine.portOf(80);
+    const second = tinyGuest(folder).then((board) => Machine.start(board, [{ host, guest: 80 }]));
+    await expect(second).rejects.toMatchObject({
+      code: 'port-in-use',
+      where: expect.stringContaining(`:${host}-`),
+    });
+  });
+});
