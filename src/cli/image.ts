@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { writeImage } from '../build/image.ts';
-import { parseSize } from '../project/load.ts';
+import { parseSize } from '../project/size.ts';
 import { megabytes, terminalOutput } from './output.ts';
 
 interface Options {
@@ -36,6 +36,6 @@ export function imageCommand(): Command {
 
 export function diskSize(text: string): number {
   const bytes = /^\d+$/.test(text) ? Number(text) : parseSize(text);
-  if (bytes > 0) return bytes;
+  if (bytes && Number.isSafeInteger(bytes)) return bytes;
   throw new InvalidArgumentError("It must be bytes, or a size such as '512MiB' or '4 GiB'.");
 }

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { build } from 'esbuild';
@@ -7,6 +7,7 @@ import { nearest } from '../build/nearest.ts';
 import { FwError } from '../errors.ts';
 import { esbuildError, toolkitAlias } from './esbuild.ts';
 import { appSchema, configSchema, type ResolvedConfig } from './schema.ts';
+import { parseSize } from './size.ts';
 
 export interface Project {
   /** The project's folder, absolute. */
@@ -30,8 +31,8 @@ export async function loadProject(dir: string): Promise<Project> {
   }
   const config = resolveConfig(await evaluate(configFile), configFile);
   const entry = resolve(root, config.app.entry);
-  if (!existsSync(entry)) {
-    throw new FwError('entry-missing', `the app's entry ${config.app.entry} does not exist`, {
+  if (!statSync(entry, { throwIfNoEntry: false })?.isFile()) {
+    throw new FwError('entry-missing', `the app's entry ${config.app.entry} is not there, or not a file`, {
       where: `${configFile}: app`,
       expected: `a module at ${entry}`,
       remedy: 'Create it, or correct the field `app`.',
@@ -64,7 +65,7 @@ async function evaluate(file: string): Promise<unknown> {
   } catch (cause) {
     throw new FwError(
       'config-threw',
-      `${CONFIG_FILE} threw while it was loaded: ${(cause as Error).message}`,
+      `${CONFIG_FILE} threw while it was loaded: ${cause instanceof Error ? cause.message : String(cause)}`,
       {
         where: file,
         remedy: 'Correct the file: it is run by fw on this machine, and must only export a configuration.',
@@ -95,26 +96,21 @@ export function resolveConfig(value: unknown, file: string): ResolvedConfig {
   return {
     ...rest,
     app: typeof app === 'string' ? appSchema.parse({ entry: app }) : app,
-    dataSize: typeof dataSize === 'number' ? dataSize : parseSize(dataSize),
+    dataSize: typeof dataSize === 'number' ? dataSize : (parseSize(dataSize) ?? 0),
   };
 }
 
-/** '512 MiB', '2 GiB' -> bytes; undefined when it is neither. */
-export function parseSize(text: string): number {
-  const [, count = '0', unit] = /^(\d+) ?([MG])iB$/.exec(text) ?? [];
-  return Number(count) * 1024 ** (unit === 'G' ? 3 : 2);
-}
-
 function invalid(error: z.ZodError, value: unknown, file: string): FwError {
-  const lines = error.issues.map((issue) => describe(issue, value));
+  const lines = error.issues.flatMap((issue) => describe(issue, value));
   const [first] = lines;
+  const near = relative(process.cwd(), file);
   return new FwError(
     'config-invalid',
     `${CONFIG_FILE} is not valid:\n  ${lines.map((line) => line.text).join('\n  ')}`,
     {
       where: `${file}: ${first?.path ?? ''}`,
       expected: 'the fields that docs/config.md lists',
-      remedy: first?.remedy ?? `Correct the field in ${relative(process.cwd(), file) || file}.`,
+      remedy: first?.remedy ?? `Correct the field in ${near.startsWith('..') ? file : near}.`,
     },
   );
 }
@@ -125,34 +121,41 @@ interface Line {
   remedy?: string;
 }
 
-function describe(issue: z.core.$ZodIssue, value: unknown): Line {
+function describe(issue: z.core.$ZodIssue, value: unknown): Line[] {
   const path = issue.path.join('.') || 'the configuration';
-  if (issue.code === 'unrecognized_keys') {
-    const known = knownKeys(issue.path);
-    const [key = ''] = issue.keys;
-    const guess = nearest(key, known);
-    const where = issue.path.length > 0 ? `${issue.path.join('.')}.${key}` : key;
-    return {
-      path: where,
-      text: `${where}: there is no such field${guess ? `; did you mean '${guess}'?` : ''}`,
-      remedy: guess ? `Rename '${key}' to '${guess}'.` : `Remove it. Fields: ${known.join(', ')}.`,
-    };
-  }
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(issue.path, key));
   if (issue.code === 'invalid_union') {
-    // app: a path or an object; what is wrong with the object is what helps.
-    const nested = issue.errors.map((errors) => errors[0]).filter((inner) => inner !== undefined);
-    const given = issue.path.reduce<unknown>(
-      (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
-      value,
-    );
-    const inner = nested.find((one) =>
-      typeof given === 'object'
-        ? one.code !== 'invalid_type' || one.path.length > 0
-        : one.code !== 'invalid_type',
-    );
-    if (inner) return describe({ ...inner, path: [...issue.path, ...inner.path] } as z.core.$ZodIssue, value);
+    // A path or an object, say: the mistakes inside the alternative that was meant are what helps.
+    const meant = issue.errors.find(([one]) => one && (one.code !== 'invalid_type' || one.path.length > 0));
+    const inner = meant?.map((one) => ({ ...one, path: [...issue.path, ...one.path] }) as z.core.$ZodIssue);
+    if (inner) return inner.flatMap((one) => describe(one, value));
   }
-  return { path, text: `${path}: ${issue.message}` };
+  return [{ path, text: `${path}: ${reason(issue, value)}` }];
+}
+
+function reason(issue: z.core.$ZodIssue, value: unknown): string {
+  if (issue.code === 'invalid_type' && valueAt(value, issue.path) === undefined)
+    return `is missing (expected: ${issue.expected})`;
+  if (issue.code === 'invalid_key') return issue.issues[0]?.message ?? issue.message;
+  return issue.message;
+}
+
+function unknownKey(path: readonly PropertyKey[], key: string): Line {
+  const known = knownKeys(path);
+  const guess = nearest(key, known);
+  const where = [...path, key].join('.');
+  return {
+    path: where,
+    text: `${where}: there is no such field${guess ? `; did you mean '${guess}'?` : ''}`,
+    remedy: guess ? `Rename '${key}' to '${guess}'.` : `Remove it. Fields: ${known.join(', ')}.`,
+  };
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (at, key) => (at as Record<PropertyKey, unknown> | null | undefined)?.[key],
+    value,
+  );
 }
 
 /** The names of the fields at a place in the configuration. */

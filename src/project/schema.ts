@@ -1,28 +1,39 @@
 import * as z from 'zod';
+import { parsePublicKey } from '../archive/public-key.ts';
+import { parseSize } from './size.ts';
 
 /** The fields of fw.config.ts. Descriptions are what the reference documentation says. */
 
 const name = z
   .string()
   .regex(
-    /^[a-z][a-z0-9-]{0,30}$/,
-    'must be 1 to 31 lower-case letters, digits and dashes, starting with a letter',
+    /^[a-z]([a-z0-9-]{0,29}[a-z0-9])?$/,
+    'must be 1 to 31 lower-case letters, digits and dashes, starting with a letter and not ending with a dash',
   );
 const semver = z
   .string()
   .regex(/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/, 'must be a semantic version such as 1.4.0');
 const ms = z.int().positive();
-const publicKey = z
-  .string()
-  .regex(
-    /^ssh-ed25519 [A-Za-z0-9+/]+=*( .*)?$/,
-    "must be an OpenSSH public key line: 'ssh-ed25519 AAAA… comment'",
-  );
+const publicKey = z.string().superRefine((line, context) => {
+  try {
+    parsePublicKey(line);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    context.addIssue(`must be an OpenSSH public key line, 'ssh-ed25519 AAAA… comment': ${why}`);
+  }
+});
 const sshKey = z
   .string()
   .regex(/^(ssh|ecdsa|sk)-[^ ]+ [A-Za-z0-9+/]+=*( .*)?$/, 'must be an OpenSSH public key line');
+const SIZE_TEXT = "must be bytes, or a text such as '512 MiB'";
+// ext4's own tables and its journal take more than 1 MiB of it.
+const LEAST_DATA = 8 * 1024 * 1024;
+const LEAST_DATA_TEXT = 'must be at least 8 MiB';
 const json: z.ZodType<Json> = z.lazy(() =>
-  z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(json), z.record(z.string(), json)]),
+  z.union(
+    [z.string(), z.number(), z.boolean(), z.null(), z.array(json), z.record(z.string(), json)],
+    'must be what JSON can say: a text, a finite number, true, false, null, an array or an object',
+  ),
 );
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
@@ -42,7 +53,13 @@ export const appSchema = z.strictObject({
     .enum(['stay', 'reboot'])
     .default('stay')
     .describe('What happens when the app is `failed`: the device stays up, or reboots.'),
-  env: z.record(z.string(), z.string()).default({}).describe('Environment variables of the app.'),
+  env: z
+    .record(
+      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable'),
+      z.string(),
+    )
+    .default({})
+    .describe('Environment variables of the app.'),
   nodeArgs: z.array(z.string()).default([]).describe('Arguments of node itself, before the app.'),
 });
 
@@ -55,7 +72,7 @@ export const configSchema = z.strictObject({
   name: name.describe('What the product is called. A device only takes updates of its own product.'),
   version: semver.describe('The version of this firmware.'),
   app: z
-    .union([z.string().min(1), appSchema])
+    .union([z.string().min(1, 'must not be empty'), appSchema], 'must be a path, or an object with `entry`')
     .describe('The module that starts the app, or an object with more to say.'),
   targets: z
     .array(z.string())
@@ -86,10 +103,16 @@ export const configSchema = z.strictObject({
       'The private key file that signs, relative to the project; the default is found through HEARTH_SIGNING_KEY, the key folder or ssh-agent.',
     ),
   dataSize: z
-    .union([
-      z.int().positive(),
-      z.string().regex(/^\d+ ?(MiB|GiB)$/, "must be bytes, or a text such as '512 MiB'"),
-    ])
+    .union(
+      [
+        z.int().min(LEAST_DATA, LEAST_DATA_TEXT),
+        z
+          .string()
+          .refine((text) => parseSize(text) !== undefined, { error: SIZE_TEXT, abort: true })
+          .refine((text) => (parseSize(text) ?? 0) >= LEAST_DATA, LEAST_DATA_TEXT),
+      ],
+      SIZE_TEXT,
+    )
     .default('64 MiB')
     .describe('The least size of the data partition; it grows to fill the disk.'),
   config: z.record(z.string(), json).default({}).describe('Values for the app, read there with `config`.'),
