@@ -36,6 +36,7 @@ struct stage1 {
   int uevents;
   char loader_uuid[64];
   char disk[32], root[48], data[48];
+  char stranger[192]; /* the last root that was another firmware's */
   enum table_kind kind;
 };
 
@@ -101,7 +102,7 @@ static bool try_root(struct stage1 *s, const char *node) {
   if (read_text(ROOT "/etc/hearth/uuid", uuid, sizeof uuid) > 0) {
     uuid[strcspn(uuid, "\n")] = 0;
     if (strcmp(uuid, s->boot.uuid) == 0) return true;
-    say("%s holds firmware %s, not %s", node, uuid, s->boot.uuid);
+    snprintf(s->stranger, sizeof s->stranger, "%s holds firmware %s, not %s", node, uuid, s->boot.uuid);
   }
   umount2(ROOT, MNT_DETACH);
   return false;
@@ -151,7 +152,7 @@ static void find_root(struct stage1 *s) {
     int64_t now = now_ms();
     bool only_own = s->loader_uuid[0] && now - start < OWN_DISK_WITHIN_MS;
     if (try_disks(s, only_own)) return;
-    if (now - start > ROOT_WITHIN_MS) boot_failed("no disk holds this firmware's root");
+    if (now - start > ROOT_WITHIN_MS) boot_failed(s->stranger[0] ? s->stranger : "no disk holds this firmware's root");
     struct pollfd event = {.fd = s->uevents, .events = POLLIN};
     poll(&event, 1, poll_timeout(earlier(now + LOOK_EVERY_MS, s->dog.due), now));
     load_stage(s, "root");
