@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { emulatedDisk } from '../build/emulated-disk.ts';
 import { buildFirmware } from '../build/firmware.ts';
 import { FwError } from '../errors.ts';
+import { attachConsole } from '../host/attach.ts';
 import type { Forward } from '../host/qemu/args.ts';
 import { startMachine } from '../host/start.ts';
 import { loadProject } from '../project/load.ts';
@@ -52,7 +53,6 @@ Examples:
         forwards: options.forward,
       });
       for (const { host, guest } of machine.forwards) out.line(`http://127.0.0.1:${host} leads to port ${guest} of the device`);
-      const { attachConsole } = await import('../host/attach.ts');
       const exit = await attachConsole(machine, { interactive: !options.headless });
       if (exit.reason === 'failed') {
         throw exit.error ?? new FwError('machine-failed', `the machine ended with ${exit.signal ?? `status ${exit.code}`}`);

@@ -33,7 +33,7 @@ export function piBoard({ qemu, disk, workDir, extra = [], onBoot }: PiBoardOpti
     // The console is the mini UART, ttyS1, which is QEMU's second serial port; its first one is the PL011, ttyAMA0.
     consoleSerial: 1,
     // Without its watchdog's driver the emulated board cannot switch itself off: the kernel says so and halts.
-    powerOffLine: /reboot: Power down/,
+    powerOffLine: /reboot: (Power down|Power off not available)/,
     flags,
     powerOn: async (forwards) => {
       await makePowerOfTwo(disk);
