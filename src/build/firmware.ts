@@ -10,7 +10,7 @@ import { FwError } from '../errors.ts';
 import { writeSquashfs, zstdCompressor } from '../formats/squashfs/index.ts';
 import type { DirNode } from '../formats/tree.ts';
 import type { Project } from '../project/load.ts';
-import type { BootInput } from './boot/cmdline.ts';
+import { type BootInput, commandLine } from './boot/cmdline.ts';
 import { buildPiBoot } from './boot/pi.ts';
 import { buildUki } from './boot/uefi.ts';
 import { type Bundle, bundleApp, bundleHearthd } from './bundle/index.ts';
@@ -19,7 +19,7 @@ import { addFirmware, addIdentity } from './rootfs.ts';
 import { findSigner } from './signing.ts';
 import { checkElfFiles } from './system/elf-check.ts';
 import { prepareSystem, type System } from './system/index.ts';
-import { type LoadedTarget, loadTarget } from './targets.ts';
+import { type LoadedTarget, loadTarget, targetNames } from './targets.ts';
 import { treeHash } from './tree.ts';
 import { uuidFromHash } from './uuid.ts';
 import { writeWhole, writeWholeFile } from './whole-file.ts';
@@ -69,7 +69,8 @@ export async function buildFirmware(project: Project, options: BuildOptions = {}
   );
   const info = describe(project, loaded, signer);
   const root = addFirmware(system.root, { hearthd, app, project, info });
-  const uuid = firmwareUuid(root, system, info);
+  const cmdline = commandLine({ target, config: project.config, uuid: '' });
+  const uuid = firmwareUuid(root, system, info, cmdline);
   addIdentity(root, { ...info, uuid });
   if (app.addons.size > 0) await checkElfFiles(root, target.arch);
 
@@ -134,7 +135,8 @@ export async function buildFirmware(project: Project, options: BuildOptions = {}
 function chooseTarget(project: Project, wanted: string | undefined): string {
   const { targets } = project.config;
   const name = wanted ?? targets[0] ?? '';
-  if (wanted === undefined || targets.includes(wanted)) return name;
+  // A target that does not exist is for loadTarget to tell, with the one that was meant.
+  if (wanted === undefined || targets.includes(wanted) || !targetNames().includes(wanted)) return name;
   throw new FwError('target-not-listed', `the project is not built for the target '${wanted}'`, {
     where: `${project.configFile}: targets`,
     expected: `one of ${targets.join(', ')}`,
@@ -165,9 +167,14 @@ function describe(
 }
 
 /** A hash of all that makes the firmware what it is: equal inputs have the same UUID. */
-function firmwareUuid(root: DirNode, system: System, info: Omit<FirmwareInfo, 'uuid'>): string {
-  const hash = createHash('sha256').update(treeHash(root)).update(system.key).update(JSON.stringify(info));
-  return uuidFromHash(hash.digest());
+function firmwareUuid(
+  root: DirNode,
+  system: System,
+  info: Omit<FirmwareInfo, 'uuid'>,
+  cmdline: string,
+): string {
+  const hash = createHash('sha256').update(treeHash(root)).update(system.key);
+  return uuidFromHash(hash.update(JSON.stringify(info)).update(cmdline).digest());
 }
 
 async function bootPayloads(

@@ -42,10 +42,19 @@ export function readLock(path: URL): Lock {
       cause,
     });
   }
-  const parsed = lockSchema.safeParse(JSON.parse(text));
+  const parsed = lockSchema.safeParse(json(text));
   if (parsed.success) return parsed.data;
   throw new FwError('lock-invalid', `the lock of the target is damaged: ${z.prettifyError(parsed.error)}`, {
     where: path.pathname,
     remedy: 'Install hearthfw again; in a checkout of Hearth, run `npm run lock`.',
   });
+}
+
+/** Undefined for what is no JSON, such as half a file or one with a merge conflict: the schema then refuses it. */
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

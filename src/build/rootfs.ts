@@ -59,10 +59,9 @@ const LINKS: [path: string, target: string][] = [
 ];
 
 /** The skeleton of every root: folders, links and `firmware/rootfs`. */
-export async function addSkeleton(root: DirNode): Promise<void> {
+export async function addSkeleton(root: DirNode, folder = fileURLToPath(SKELETON)): Promise<void> {
   for (const path of FOLDERS) insert(root, path, directory(path === 'root' ? 0o700 : 0o755));
   for (const [path, target] of LINKS) insert(root, path, symlink(target));
-  const folder = fileURLToPath(SKELETON);
   if (!existsSync(folder))
     throw new FwError('toolkit-damaged', 'hearthfw lacks its firmware/rootfs folder', {
       where: folder,

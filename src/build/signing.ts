@@ -34,9 +34,14 @@ export async function findSigner(project: Project, env: NodeJS.ProcessEnv = proc
     if (trusts(signer)) return signer;
     throw mismatch(`${project.configFile}: signingKey`, project);
   }
+  // The folder may hold keys of other projects, with a passphrase, and what else people keep there.
+  const unusable: string[] = [];
   for (const path of await keyFiles(keyFolder(env))) {
-    const signer = await fileSigner(path);
-    if (trusts(signer)) return signer;
+    const signer = await fileSigner(path).catch((error: unknown) => {
+      if (!(error instanceof FwError)) throw error;
+      unusable.push(`${path}: ${error.message}`);
+    });
+    if (signer && trusts(signer)) return signer;
   }
   for (const key of trusted) {
     const signer = await fromAgent(key.line, env.SSH_AUTH_SOCK);
@@ -44,7 +49,10 @@ export async function findSigner(project: Project, env: NodeJS.ProcessEnv = proc
   }
   throw new FwError(
     'no-signing-key',
-    'no private key for any of the update keys was found, so the firmware cannot be signed',
+    [
+      'no private key for any of the update keys was found, so the firmware cannot be signed',
+      ...unusable.map((line) => `  not usable: ${line}`),
+    ].join('\n'),
     {
       where: `${project.configFile}: updateKeys`,
       expected: `the private half of one of ${project.config.updateKeys.length} ssh-ed25519 keys in HEARTH_SIGNING_KEY, ${keyFolder(env)} or ssh-agent`,

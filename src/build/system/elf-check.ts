@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { FwError } from '../../errors.ts';
 import { type Elf, isElf, readElf } from '../../formats/elf.ts';
 import type { DirNode, TreeNode } from '../../formats/tree.ts';
@@ -13,7 +14,9 @@ const ELF_MAGIC_BYTES = 4;
 export async function checkElfFiles(root: DirNode, arch: Arch): Promise<void> {
   const files = new Map([...walk(root)]);
   const libraries = new Set(
-    [...files.keys()].filter((path) => /^usr\/lib(64)?\//.test(path)).map((path) => path.split('/').at(-1)),
+    [...files.keys()]
+      .filter((path) => /^usr\/lib(64)?\//.test(path) && leadsToFile(path, files))
+      .map((path) => posix.basename(path)),
   );
   for (const [path, node] of files) {
     if (node.type !== 'file' || node.content.size < ELF_MAGIC_BYTES) continue;
@@ -26,7 +29,7 @@ function checkOne(
   path: string,
   elf: Elf,
   arch: Arch,
-  libraries: Set<string | undefined>,
+  libraries: Set<string>,
   files: Map<string, TreeNode>,
 ): void {
   if (elf.machine !== arch) {
@@ -36,7 +39,7 @@ function checkOne(
       remedy: 'Use the package or addon that is built for the target.',
     });
   }
-  if (elf.interpreter && !exists(elf.interpreter, files)) {
+  if (elf.interpreter && !leadsToFile(elf.interpreter, files)) {
     throw new FwError('library-missing', `${path} needs the dynamic loader ${elf.interpreter}`, {
       where: path,
       expected: elf.interpreter,
@@ -53,7 +56,21 @@ function checkOne(
   }
 }
 
-/** Whether an absolute path names a file, with /lib, /lib64 and /bin being links into /usr. */
-function exists(absolute: string, files: Map<string, TreeNode>): boolean {
-  return files.has(absolute.replace(/^\/(lib64|lib|bin|sbin)\//, 'usr/$1/'));
+/** The kernel's own limit of links on the way to a file. */
+const MAX_LINKS = 40;
+
+/** Whether a path is a file, or a link that ends at one: a link whose library stayed in its package helps nobody. */
+function leadsToFile(path: string, files: Map<string, TreeNode>): boolean {
+  let at = merged(path);
+  for (let links = 0; links <= MAX_LINKS; links++) {
+    const node = files.get(at);
+    if (node?.type !== 'symlink') return node?.type === 'file';
+    at = merged(posix.resolve('/', posix.dirname(at), node.target));
+  }
+  return false;
+}
+
+/** A path without its leading slash; /lib, /lib64, /bin and /sbin are links into /usr. */
+function merged(path: string): string {
+  return path.replace(/^\//, '').replace(/^(lib64|lib|bin|sbin)\//, 'usr/$1/');
 }
