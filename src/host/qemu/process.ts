@@ -120,7 +120,8 @@ function killGroup(pid: number): void {
  * that also happens when this process is killed and can clean nothing up.
  */
 function guardProcessGroup(pid: number): { release(): void } {
-  const script = 'read -r word || kill -KILL -- "-$1"';
+  // In this form dash, busybox and bash all take a process group.
+  const script = 'read -r word || kill -s KILL -- "-$1"';
   const guard = spawn('/bin/sh', ['-c', script, 'hearth-guard', String(pid)], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
@@ -144,7 +145,7 @@ export function startError(file: string, exit: QemuExit): FwError {
   }
   if (/Failed to get .*lock/.test(text)) {
     return new FwError('disk-in-use', 'the disk image is in use by another emulated machine', {
-      where: /"([^"]*\/[^"]*)"/.exec(text)?.[1] ?? file,
+      where: /using the image \[(.*)\]/.exec(text)?.[1] ?? file,
       expected: 'one machine at a time',
       remedy: 'stop the other machine, or use another disk image',
     });
