@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { describe, type Exec } from '../exec.ts';
 
 /** Aliases in one call of modprobe: each call reads the index of modules again, and a command line has its limits. */
@@ -24,6 +25,26 @@ export function createModuleLoader(exec: Exec, say: (message: string) => void): 
       return fresh.length;
     },
   };
+}
+
+/** An I2C adapter has a node for programs only with this module, which no alias names: elsewhere a list loads it at boot. */
+const I2C_NODES = 'i2c-dev';
+
+/** A module that a device needs besides those that its modalias names. */
+export function impliedModule(subsystem: string, devpath: string): string | undefined {
+  return subsystem === 'i2c' && /\/i2c-\d+$/.test(devpath) ? I2C_NODES : undefined;
+}
+
+/** The same for the devices that are there. */
+export function impliedModules(sys = '/sys'): string[] {
+  try {
+    return readdirSync(`${sys}/bus/i2c/devices`).some((name) => impliedModule('i2c', `/${name}`))
+      ? [I2C_NODES]
+      : [];
+  } catch {
+    // A kernel without I2C.
+    return [];
+  }
 }
 
 /**

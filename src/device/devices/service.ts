@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import type { Exec } from '../exec.ts';
 import { createLinks, isLinked } from './links.ts';
-import { createModuleLoader, findModaliases } from './modules.ts';
+import { createModuleLoader, findModaliases, impliedModule, impliedModules } from './modules.ts';
 import { grant, grantAll } from './nodes.ts';
 import { createUeventParser, type Uevent } from './uevent.ts';
 
@@ -10,8 +10,12 @@ import { createUeventParser, type Uevent } from './uevent.ts';
 const GATHER_MS = 20;
 /** Buses bring devices with buses: USB controller, hub, adapter, its port. More passes than that find nothing. */
 const MAX_PASSES = 6;
-const LISTENER_RETRY_MS = 1_000;
-const PROBE_EVERY_MS = 50;
+/** Between an end of the listener and its next start: 1, 2, 4 … 60 s, milliseconds. */
+const FIRST_RETRY_MS = 1_000;
+const LAST_RETRY_MS = 60_000;
+const PROBE_EVERY_MS = 200;
+/** By then it listens, or never will; the rest of the start must not hang on it. */
+const LISTEN_TIMEOUT_MS = 10_000;
 /** Marks the event that we ask for ourselves, to know that the listener listens. */
 const PROBE_UUID = '6d6c1f5e-5f0b-4a57-9c43-1c36c1f0b1a9';
 /** A device that is everywhere and that nobody cares about. */
@@ -49,9 +53,10 @@ export function createDevices(options: DevicesOptions, effects: DevicesEffects):
   const links = createLinks(sys, dev);
   const modules = createModuleLoader(effects.exec, effects.say);
   const waiting = new Set<string>();
-  let gather: NodeJS.Timeout | undefined;
+  let gathering = false;
   let listener: ChildProcess | undefined;
   let retry: NodeJS.Timeout | undefined;
+  let retryMs = FIRST_RETRY_MS;
   let stopped = false;
 
   function grantPresent(): void {
@@ -62,7 +67,8 @@ export function createDevices(options: DevicesOptions, effects: DevicesEffects):
   /** New devices appear while modules load; each pass asks only for what no pass before has seen. */
   async function loadPresent(): Promise<void> {
     for (let pass = 0; pass < MAX_PASSES && !stopped; pass++) {
-      if ((await modules.load(await findModaliases(effects.exec, sys))) === 0) break;
+      const names = [...(await findModaliases(effects.exec, sys)), ...impliedModules(sys)];
+      if ((await modules.load(names)) === 0) break;
       effects.onNetwork();
     }
     grantPresent();
@@ -71,17 +77,23 @@ export function createDevices(options: DevicesOptions, effects: DevicesEffects):
 
   function onEvent(event: Uevent): void {
     const present = event.action !== 'remove';
-    if (present && event.modalias !== undefined && event.action !== 'unbind') {
-      waiting.add(event.modalias);
-      gather ??= setTimeout(() => {
-        gather = undefined;
-        const batch = [...waiting];
-        waiting.clear();
-        modules.load(batch).catch((error: unknown) => effects.say(`modules: ${String(error)}`));
-      }, GATHER_MS);
-    }
+    const implied = impliedModule(event.subsystem, event.devpath);
+    const names = [event.modalias, implied].filter((name) => name !== undefined);
+    if (present && event.action !== 'unbind') loadSoon(names);
     if (event.devname !== undefined) onNode(event, event.devname, present);
     if (event.subsystem === 'net') effects.onNetwork();
+  }
+
+  function loadSoon(names: readonly string[]): void {
+    for (const name of names) waiting.add(name);
+    if (waiting.size === 0 || gathering) return;
+    gathering = true;
+    setTimeout(() => {
+      gathering = false;
+      const batch = [...waiting];
+      waiting.clear();
+      if (!stopped) modules.load(batch).catch((error: unknown) => effects.say(`modules: ${String(error)}`));
+    }, GATHER_MS);
   }
 
   function onNode(event: Uevent, devname: string, present: boolean): void {
@@ -107,6 +119,7 @@ export function createDevices(options: DevicesOptions, effects: DevicesEffects):
     listener = child;
     const parse = createUeventParser((event) => {
       resolve();
+      retryMs = FIRST_RETRY_MS;
       if (event.synthetic !== PROBE_UUID) onEvent(event);
     });
     child.stdout.setEncoding('utf8').on('data', parse);
@@ -115,14 +128,17 @@ export function createDevices(options: DevicesOptions, effects: DevicesEffects):
       if (listener !== child) return;
       listener = undefined;
       if (stopped) return;
-      effects.say(`hot-plug: the listener ${why}; starting it again`);
-      retry = setTimeout(() => void startAgain(), LISTENER_RETRY_MS);
+      effects.say(`hot-plug: the listener ${why}; starting it again in ${retryMs / 1000} s`);
+      retry = setTimeout(() => void startAgain(), retryMs);
+      retryMs = Math.min(LAST_RETRY_MS, retryMs * 2);
     };
     child.on('error', (error) => ended(`cannot be started: ${error.message}`));
     child.on('exit', (code, signal) => ended(`ended (${signal ?? code})`));
     const probe = setInterval(() => askForEvent(sys), PROBE_EVERY_MS);
+    const limit = setTimeout(resolve, LISTEN_TIMEOUT_MS);
     askForEvent(sys);
     await heard;
+    clearTimeout(limit);
     clearInterval(probe);
   }
 
@@ -142,7 +158,6 @@ export function createDevices(options: DevicesOptions, effects: DevicesEffects):
     },
     stop() {
       stopped = true;
-      clearTimeout(gather);
       clearTimeout(retry);
       listener?.kill('SIGKILL');
     },
