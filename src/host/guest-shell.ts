@@ -184,11 +184,13 @@ export class GuestShell {
   }
 
   async #upload(command: string): Promise<void> {
-    const bad = [...command].find((char) => (char < ' ' && char !== '\n') || char === '\x7f');
+    const bad = [...command].find(
+      (char) => (char < ' ' && char !== '\n' && char !== '\t') || char === '\x7f',
+    );
     if (bad) {
       throw new FwError('bad-command', `the command has the control character ${JSON.stringify(bad)}`, {
         where: command,
-        expected: 'text and line ends; a terminal acts on anything else',
+        expected: 'text, tabs and line ends; a terminal acts on anything else',
         remedy: 'write it with printf in the command',
       });
     }
