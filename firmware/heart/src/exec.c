@@ -157,7 +157,8 @@ static void apply(const struct exec *e, pid_t parent) {
   /* Fails only for a process group's leader, which Node's `detached` makes: that has its session already. */
   if (e->session) setsid();
   /* A changed user without --groups keeps none of root's groups. */
-  if ((e->group_count >= 0 || e->change_user) && setgroups(e->group_count > 0 ? (size_t)e->group_count : 0, e->groups) < 0)
+  size_t count = e->group_count > 0 ? (size_t)e->group_count : 0;
+  if ((e->group_count >= 0 || e->change_user) && setgroups(count, e->groups) < 0)
     fail("--groups", "", strerror(errno));
   if (e->change_user && (setresgid(e->gid, e->gid, e->gid) < 0 || setresuid(e->uid, e->uid, e->uid) < 0))
     fail("--user", "", strerror(errno));

@@ -23,7 +23,8 @@ static const char *verb(unsigned how) {
   return how == RB_POWER_OFF ? "poweroff" : how == RB_HALT_SYSTEM ? "halt" : "reboot";
 }
 
-void shutdown_begin(struct shutdown *down, unsigned how, const char *otherwise, struct supervised *hearthd, int64_t now) {
+void shutdown_begin(struct shutdown *down, unsigned how, const char *otherwise, struct supervised *hearthd,
+                    int64_t now) {
   char why[REASON_SIZE] = "";
   if (down->step != SHUTDOWN_NOT_YET) return;
   if (read_text(REASON_FILE, why, sizeof why) > 0) why[strcspn(why, "\n")] = 0;

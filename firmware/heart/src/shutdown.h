@@ -11,7 +11,14 @@
 #include "state.h"
 #include "supervise.h"
 
-enum shutdown_step { SHUTDOWN_NOT_YET, SHUTDOWN_HEARTHD, SHUTDOWN_TERM, SHUTDOWN_KILL, SHUTDOWN_UNMOUNT, SHUTDOWN_READY };
+enum shutdown_step {
+  SHUTDOWN_NOT_YET,
+  SHUTDOWN_HEARTHD,
+  SHUTDOWN_TERM,
+  SHUTDOWN_KILL,
+  SHUTDOWN_UNMOUNT,
+  SHUTDOWN_READY
+};
 
 struct shutdown {
   enum shutdown_step step;
@@ -22,7 +29,8 @@ struct shutdown {
 };
 
 /* Starts it, once: a second call changes nothing. `otherwise` is the reason when /run/hearth/reason gives none. */
-void shutdown_begin(struct shutdown *down, unsigned how, const char *otherwise, struct supervised *hearthd, int64_t now);
+void shutdown_begin(struct shutdown *down, unsigned how, const char *otherwise, struct supervised *hearthd,
+                    int64_t now);
 
 /* Goes on as far as it can. At SHUTDOWN_READY only the state record and reboot(2) are left to do. */
 void shutdown_tick(struct shutdown *down, const struct supervised *hearthd, bool alone, int64_t now);

@@ -163,7 +163,8 @@ static void write_boot_file(const struct stage1 *s, int64_t kernel_ms) {
   char text[1024];
   mkdir("/run/hearth", 0755);
   snprintf(text, sizeof text,
-           "TARGET=%s\nSLOT=%s\nUUID=%s\nDISK=%s\nROOT=%s\nDATA=%s\nTABLE=%s\nCONSOLE=%s\nWATCHDOG=%s\nKERNEL_MS=%lld\n",
+           "TARGET=%s\nSLOT=%s\nUUID=%s\nDISK=%s\nROOT=%s\nDATA=%s\nTABLE=%s\nCONSOLE=%s\nWATCHDOG=%s\n"
+           "KERNEL_MS=%lld\n",
            s->boot.target, s->boot.slot, s->boot.uuid, s->disk, s->root, s->data,
            s->kind == TABLE_GPT ? "gpt" : "mbr", s->boot.console, s->dog.fd < 0 ? "none" : s->dog.identity,
            (long long)kernel_ms);

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildProbe, run, scratch } from './programs.ts';
 
@@ -81,6 +82,17 @@ test.each([
 ])('a primary GPT with a torn %s gives way to the backup', (_what, offset) => {
   const disk = gpt();
   overwrite(disk, offset, Buffer.alloc(64, 0xa5));
+  expect(table(disk)).toBe(FOUND);
+});
+
+test('a primary GPT whose header fails only its own checksum gives way to the backup', () => {
+  const disk = gpt();
+  // Another, empty table, with the checksum that the header has for its entries brought up to date: all but the last.
+  const entries = Buffer.alloc(128 * 128);
+  const checksum = Buffer.alloc(4);
+  checksum.writeUInt32LE(crc32(entries));
+  overwrite(disk, 1024, entries);
+  overwrite(disk, 512 + 88, checksum);
   expect(table(disk)).toBe(FOUND);
 });
 
