@@ -12,11 +12,13 @@ export interface Result {
 }
 
 /** Runs a program to its end and never rejects: every outcome is a value that the caller must look at. */
-export type Exec = (
-  program: string,
-  args: readonly string[],
-  options?: { timeoutMs?: number },
-) => Promise<Result>;
+export type Exec = (program: string, args: readonly string[], options?: ExecOptions) => Promise<Result>;
+
+export interface ExecOptions {
+  timeoutMs?: number;
+  /** Besides PATH and LC_ALL. */
+  env?: Record<string, string>;
+}
 
 /** Characters kept of each stream, the newest: e2fsck -y on a bad disk can print without end. */
 const MAX_OUTPUT = 1024 * 1024;
@@ -30,7 +32,7 @@ export function systemExec(path = '/usr/sbin:/usr/bin:/sbin:/bin'): Exec {
     let timer: NodeJS.Timeout | undefined;
     const child: ChildProcess = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: path, LC_ALL: 'C' },
+      env: { PATH: path, LC_ALL: 'C', ...options.env },
     });
     for (const name of ['stdout', 'stderr'] as const) {
       child[name]?.setEncoding('utf8').on('data', (text: string) => {

@@ -69,8 +69,7 @@ const network = createNetwork(
     hostname: info.network.hostname,
     dhcp: info.network.dhcp,
   },
-  say,
-  changed,
+  { exec, say, onChange: changed },
 );
 const devices = createDevices(
   {

@@ -61,6 +61,7 @@ test('without an error the last line has to do', () => {
   expect(explainEnd({ kind: 'signal', signal: 'SIGSEGV' }, 'up', ['working', ''])).toBe(
     'the app died of SIGSEGV; its last line was: working',
   );
+  expect(explainEnd({ kind: 'signal', signal: 'SIGKILL' }, 'up', thrown)).toBe('the app died of SIGKILL');
   expect(explainEnd({ kind: 'exit', code: 0 }, 'up', [])).toBe('the app exited with 0');
 });
 

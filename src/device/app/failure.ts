@@ -13,13 +13,18 @@ export type Phase = 'import' | 'start' | 'up';
 /** One line that says how the app ended, why as far as its last words tell, and where in its source. */
 export function explainEnd(end: End, phase: Phase, tail: readonly string[]): string {
   const how = howItEnded(end, phase);
-  if (end.kind === 'killed' || end.kind === 'spawn') return how;
+  if (end.kind === 'killed' || end.kind === 'spawn' || sentFromOutside(end)) return how;
   const thrown = findThrown(tail);
   if (!thrown) {
     const last = tail.findLast((line) => !FOOTER.test(line));
     return last ? `${how}; its last line was: ${last.trim().slice(0, 200)}` : how;
   }
   return `${how}: ${thrown.error}${thrown.where ? ` at ${thrown.where}` : ''}`;
+}
+
+/** These are not the app's own doing: what it wrote last has nothing to do with them. */
+function sentFromOutside(end: End): boolean {
+  return end.kind === 'signal' && (end.signal === 'SIGKILL' || end.signal === 'SIGTERM');
 }
 
 function howItEnded(end: End, phase: Phase): string {

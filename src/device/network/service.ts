@@ -1,7 +1,15 @@
 import { type FSWatcher, mkdirSync, readdirSync, readFileSync, watch, writeFileSync } from 'node:fs';
+import { describe, type Exec } from '../exec.ts';
 import { type DhcpClient, type DhcpOptions, superviseDhcp } from './dhcp.ts';
 import { wiredInterfaces } from './interfaces.ts';
 import { type Lease, parseLease } from './lease.ts';
+
+export interface NetworkEffects {
+  exec: Exec;
+  say(message: string): void;
+  /** A lease came, changed or went. */
+  onChange(): void;
+}
 
 export interface NetworkOptions extends DhcpOptions {
   dhcp: boolean;
@@ -17,23 +25,29 @@ export interface Network {
 }
 
 /** Every wired interface gets an address, now or when it is plugged in. */
-export function createNetwork(
-  options: NetworkOptions,
-  say: (message: string) => void,
-  onChange: () => void,
-): Network {
+export function createNetwork(options: NetworkOptions, effects: NetworkEffects): Network {
+  const { say, onChange } = effects;
   const clients = new Map<string, DhcpClient>();
   const leases = new Map<string, Lease>();
   let watcher: FSWatcher | undefined;
 
   setHostname(options.hostname, say);
-  mkdirSync(options.directory, { recursive: true });
   if (options.dhcp) {
-    // The files are how the clients' scripts report, because they must not depend on hearthd being there.
+    try {
+      watchLeases();
+    } catch (error) {
+      // /run is full, or out of inotify watches: addresses come all the same, only nobody hears of them.
+      say(`the leases cannot be watched: ${String(error)}`);
+    }
+  }
+
+  /** The files are how the clients' scripts report, because they must not depend on hearthd being there. */
+  function watchLeases(): void {
+    mkdirSync(options.directory, { recursive: true });
     watcher = watch(options.directory, (_, file) => {
       if (file?.endsWith('.lease')) readLease(file);
     });
-    watcher.on('error', (error) => say(`network: ${error.message}`));
+    watcher.on('error', (error) => say(`the leases are no longer watched: ${error.message}`));
     for (const file of readdirSync(options.directory)) if (file.endsWith('.lease')) readLease(file);
   }
 
@@ -55,16 +69,24 @@ export function createNetwork(
     onChange();
   }
 
+  /** Its name servers would still be asked. By the script, so that one program writes those files. */
+  async function forget(name: string): Promise<void> {
+    const env = { interface: name, HEARTH_NET: options.directory };
+    const result = await effects.exec(options.script, ['gone'], { env });
+    if (result.code !== 0) say(`${name}: ${describe(options.script, result)}`);
+  }
+
   return {
     refresh() {
       if (!options.dhcp) return;
       const there = new Set(wiredInterfaces(options.sys));
-      for (const [name, client] of clients) {
+      for (const name of new Set([...clients.keys(), ...leases.keys()])) {
         if (there.has(name)) continue;
-        client.stop();
+        clients.get(name)?.stop();
         clients.delete(name);
         leases.delete(name);
         onChange();
+        forget(name).catch((error: unknown) => say(`${name}: ${String(error)}`));
       }
       for (const name of there) {
         if (!clients.has(name)) clients.set(name, superviseDhcp(name, options, say));
