@@ -32,7 +32,7 @@ export interface System {
 }
 
 /** Raised when the code below makes other systems from the same inputs. */
-const PIPELINE = 1;
+const PIPELINE = 2;
 
 /** The system of a target: from the cache when nothing that it depends on has changed, else made from the lock. */
 export async function prepareSystem(

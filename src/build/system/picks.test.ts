@@ -41,6 +41,8 @@ describe('a pattern', () => {
 let dir: string;
 let cache: Cache;
 let locked: LockedPackage;
+const control = (name: string): string =>
+  `Package: ${name}\nVersion: 1.0-1\nArchitecture: all\nMaintainer: none <none@example.org>\nDescription: toy\n`;
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'hearth-picks-'));
   const tree = join(dir, 'tree');
@@ -49,11 +51,7 @@ beforeAll(async () => {
     writeFileSync(join(tree, path), text);
     chmodSync(join(tree, path), mode);
   };
-  write(
-    'DEBIAN/control',
-    'Package: toy\nVersion: 1.0-1\nArchitecture: all\nMaintainer: none <none@example.org>\nDescription: toy\n',
-    0o644,
-  );
+  write('DEBIAN/control', control('toy'), 0o644);
   write('usr/bin/toy', 'a program', 0o755);
   write('usr/bin/other', 'another', 0o755);
   write('usr/bin/powerful', 'setuid', 0o4755);
@@ -62,21 +60,21 @@ beforeAll(async () => {
   write('etc/toy.conf', 'secret', 0o600);
   symlinkSync('libtoy.so.1.2', join(tree, 'usr/lib/libtoy.so.1'));
   linkSync(join(tree, 'usr/bin/toy'), join(tree, 'usr/bin/toy-too'));
-  const deb = join(dir, 'toy.deb');
-  execFileSync('dpkg-deb', ['--root-owner-group', '--build', tree, deb], { stdio: 'ignore' });
-  const bytes = readFileSync(deb);
-  locked = {
-    name: 'toy',
-    version: '1.0-1',
-    archive: 'debian',
-    path: 'pool/toy_1.0-1_all.deb',
-    size: bytes.length,
-    sha256: sha256(bytes),
-  };
   cache = new Cache(join(dir, 'cache'));
-  await writeWhole(cache.path('downloads', locked.sha256), [bytes]);
+  locked = await locking('toy', tree);
 });
 afterAll(() => rmSync(dir, { recursive: true }));
+
+/** The package of a tree, as its lock has it, and its bytes where downloads are kept. */
+async function locking(name: string, tree: string): Promise<LockedPackage> {
+  const deb = join(dir, `${name}.deb`);
+  execFileSync('dpkg-deb', ['--root-owner-group', '--build', tree, deb], { stdio: 'ignore' });
+  const bytes = readFileSync(deb);
+  const hash = sha256(bytes);
+  await writeWhole(cache.path('downloads', hash), [bytes]);
+  const path = `pool/${name}_1.0-1_all.deb`;
+  return { name, version: '1.0-1', archive: 'debian', path, size: bytes.length, sha256: hash };
+}
 
 async function pick(files: string[], pkg = locked): Promise<string[]> {
   const root = directory();
@@ -97,6 +95,16 @@ describe('of a package', () => {
       'usr/lib/libtoy.so.1.2 file 644 0:0',
       'usr/share/doc/toy/copyright file 644 0:0',
     ]);
+  });
+
+  test('a licence that is a link to another package is taken as that link', async () => {
+    const tree = join(dir, 'sharing');
+    mkdirSync(join(tree, 'DEBIAN'), { recursive: true });
+    mkdirSync(join(tree, 'usr/share/doc'), { recursive: true });
+    writeFileSync(join(tree, 'DEBIAN/control'), control('toy-data'));
+    symlinkSync('toy', join(tree, 'usr/share/doc/toy-data'));
+    const pkg = await locking('toy-data', tree);
+    expect(await pick([], pkg)).toEqual(['usr/share/doc/toy-data toy 777 0:0']);
   });
 
   test('nothing becomes setuid', async () => {

@@ -32,11 +32,13 @@ export async function pickFiles(
   root: DirNode,
 ): Promise<void> {
   const patterns = pick.files.map((pattern) => ({ pattern, matches: matcher(pattern), used: false }));
-  const copyright = `usr/share/doc/${pkg.name}/copyright`;
+  // A package that shares its licence with another has a link to that one's folder instead.
+  const folder = `usr/share/doc/${pkg.name}`;
+  const licence = [folder, `${folder}/copyright`];
   const want = (path: string): boolean => {
     const hits = patterns.filter(({ matches }) => matches(path));
     for (const hit of hits) hit.used = true;
-    return hits.length > 0 || path === copyright;
+    return hits.length > 0 || licence.includes(path);
   };
   const deb = await openPackage(pkg, cache, progress, want);
   const unused = patterns.find(({ used }) => !used);
