@@ -131,6 +131,18 @@ describe('a transcript', () => {
     expect(seen).toEqual(['one', 'two', 'three', 'four']);
   });
 
+  test('shows notes of ours to who reads along, and never takes them for the guest', async () => {
+    const { lines, send } = port();
+    const shown: string[] = [];
+    lines.onData((bytes) => shown.push(Buffer.from(bytes).toString()));
+    send('unfinished');
+    lines.note('starts kernel8.img');
+    send('real kernel8.img\n');
+    expect(lines.transcript).toBe('unfinished\n[rig] starts kernel8.img\nreal kernel8.img\n');
+    expect(shown).toContain('[rig] starts kernel8.img\r\n');
+    expect((await lines.waitFor('kernel8.img')).input).toBe('real kernel8.img');
+  });
+
   test('hands raw bytes to who listens, until told otherwise', () => {
     const { lines, send } = port();
     const pieces: string[] = [];

@@ -7,6 +7,8 @@ const MAX_CHARS = 8 * 1024 * 1024;
 /** Longer lines are cut into pieces, so that binary rubbish without line ends cannot fill the memory. */
 const MAX_LINE = 64 * 1024;
 const SHOWN_LINES = 20;
+/** Marks lines that no guest has printed. */
+const NOTE = '[rig] ';
 
 export interface WaitOptions {
   /** Default 60 s. */
@@ -91,6 +93,14 @@ export class Lines implements AsyncIterable<string> {
     if (this.#stream?.writable) this.#stream.write(data);
   }
 
+  /** Puts a line of ours between those of the guest, marked as such, for whoever reads along. Nothing waits for it. */
+  note(text: string): void {
+    if (this.#ended) return;
+    const start = this.#partial === '' ? '' : '\n';
+    for (const listener of [...this.#listeners]) listener(Buffer.from(`${NOTE}${text}\r\n`));
+    this.#append(`${start}${NOTE}${text}\n`);
+  }
+
   /** Calls the listener with every piece of raw bytes, until the function that it returns is called. */
   onData(listener: (bytes: Uint8Array) => void): () => void {
     this.#listeners.add(listener);
@@ -143,7 +153,7 @@ export class Lines implements AsyncIterable<string> {
   /** The machine is gone: whoever waits learns why. */
   end(reason: FwError): void {
     if (this.#ended) return;
-    if (this.#partial !== '') this.#take(Buffer.from('\n'));
+    if (this.#partial !== '') this.#append('\n');
     this.#ended = reason;
     for (const waiter of [...this.#waiters]) waiter.reject(reason);
     this.#wake.resolve();
@@ -170,7 +180,11 @@ export class Lines implements AsyncIterable<string> {
   #take(bytes: Uint8Array): void {
     if (this.#ended) return;
     for (const listener of [...this.#listeners]) listener(bytes);
-    const pieces = (this.#partial + this.#text.push(bytes)).split('\n');
+    this.#append(this.#text.push(bytes));
+  }
+
+  #append(text: string): void {
+    const pieces = (this.#partial + text).split('\n');
     let last = pieces.pop() ?? '';
     while (last.length > MAX_LINE) {
       pieces.push(last.slice(0, MAX_LINE));
@@ -203,7 +217,7 @@ export class Lines implements AsyncIterable<string> {
     const end = this.#dropped + this.#lines.length;
     for (; waiter.at.line < end; waiter.at = { line: waiter.at.line + 1, column: 0 }) {
       const line = this.#lines[waiter.at.line - this.#dropped] ?? '';
-      if (this.#matches(waiter, line)) return;
+      if (!line.startsWith(NOTE) && this.#matches(waiter, line)) return;
     }
     if (waiter.partial) this.#matches(waiter, this.#partial);
   }

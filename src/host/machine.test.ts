@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { FwError } from '../errors.ts';
-import { type Board, Machine } from './machine.ts';
+import type { Board } from './board.ts';
+import { Machine } from './machine.ts';
 import type { Forward } from './qemu/args.ts';
 import { tinyGuest } from './tiny-guest.fixture.ts';
 

@@ -1,26 +1,11 @@
-import type { Emulator } from '../build/emulator.ts';
 import { FwError } from '../errors.ts';
+import type { Board } from './board.ts';
 import { GuestShell } from './guest-shell.ts';
 import { Lines } from './lines.ts';
 import type { Forward } from './qemu/args.ts';
 import { actualForwards } from './qemu/forwards.ts';
 import { type QemuExit, type QemuProcess, startQemu } from './qemu/process.ts';
 import type { Qmp, QmpEvent } from './qemu/qmp.ts';
-
-/** What makes a machine of that kind start: UEFI finds its way inside QEMU, a Pi's boot ROM is modelled by us. */
-export interface Board {
-  readonly emulator: Emulator;
-  /**
-   * Whether a reset ends QEMU, so that the board's boot ROM chooses again and QEMU is started anew.
-   */
-  readonly resetEndsQemu: boolean;
-  /** Which of QEMU's serial ports is the console; the other one is the shell's. */
-  readonly consoleSerial: 0 | 1;
-  /** A console line after which the guest only halts although it wants the power off; undefined when QEMU ends by itself. */
-  readonly powerOffLine: RegExp | undefined;
-  /** QEMU's program and arguments for one start from power-on or reset. */
-  powerOn(forwards: readonly Forward[]): Promise<{ file: string; args: string[] }>;
-}
 
 export interface MachineExit {
   /**
@@ -50,7 +35,7 @@ interface ResetWaiter {
  * shell and forwards stay the same objects.
  */
 export class Machine {
-  readonly emulator: Emulator;
+  readonly board: Board;
   /** First serial port as the target sees it: what boot loader, kernel, heart and the app print. */
   readonly console = new Lines('console');
   /** Second serial port, as text; for transcripts. */
@@ -61,7 +46,6 @@ export class Machine {
   readonly exited: Promise<MachineExit>;
   /** Resets so far, the oldest first. */
   readonly resets: MachineReset[] = [];
-  readonly #board: Board;
   readonly #ended = Promise.withResolvers<MachineExit>();
   readonly #resetWaiters = new Set<ResetWaiter>();
   #forwards: readonly Forward[];
@@ -73,9 +57,8 @@ export class Machine {
   #watchdogFired = false;
 
   private constructor(board: Board, forwards: readonly Forward[]) {
-    this.#board = board;
+    this.board = board;
     this.#forwards = forwards;
-    this.emulator = board.emulator;
     this.exited = this.#ended.promise;
   }
 
@@ -138,7 +121,7 @@ export class Machine {
           'reset-timeout',
           `no reset within ${timeoutMs / 1000} s; the last lines were:\n${this.console.tail()}`,
           {
-            where: this.emulator,
+            where: this.board.emulator,
           },
         ),
       );
@@ -197,7 +180,7 @@ export class Machine {
   }
 
   #shallRestart(): boolean {
-    return this.#board.resetEndsQemu && /reset$/.test(this.#shutdownReason);
+    return this.board.resetEndsQemu && /reset$/.test(this.#shutdownReason);
   }
 
   #verdict({ code, signal, diagnostics }: QemuExit): MachineExit {
@@ -209,7 +192,7 @@ export class Machine {
       'qemu-failed',
       `QEMU ${how} (${this.#shutdownReason || 'unannounced'}): ${said}`,
       {
-        where: this.emulator,
+        where: this.board.emulator,
       },
     );
     return { reason: 'failed', code, signal, error };
@@ -228,13 +211,14 @@ export class Machine {
 
   #gone(why: string): FwError {
     return new FwError('machine-gone', `the emulated machine does not run: ${why}`, {
-      where: this.emulator,
+      where: this.board.emulator,
       expected: 'a machine that runs',
     });
   }
 
   async #powerOn(): Promise<QemuProcess> {
-    const { file, args } = await this.#board.powerOn(this.#forwards);
+    const { file, args, notes = [] } = await this.board.powerOn(this.#forwards);
+    for (const note of notes) this.console.note(note);
     const started = await startQemu(file, args);
     this.#process = started;
     this.#shutdownReason = '';
@@ -243,7 +227,7 @@ export class Machine {
       qmp.onEvent((event) => this.#onEvent(event));
       this.#forwards = actualForwards(this.#forwards, await qmp.monitor('info usernet'));
       const [first, second] = started.serials;
-      const swapped = this.#board.consoleSerial === 1;
+      const swapped = this.board.consoleSerial === 1;
       this.console.attach(swapped ? second : first);
       this.shellPort.attach(swapped ? first : second);
       this.#watchPowerOff(started);
@@ -264,7 +248,7 @@ export class Machine {
   }
 
   #watchPowerOff(started: QemuProcess): void {
-    const { powerOffLine } = this.#board;
+    const { powerOffLine } = this.board;
     if (!powerOffLine) return;
     const off = async (): Promise<void> => {
       await this.console.waitFor(powerOffLine, { from: 'now', take: false, timeoutMs: FOREVER_MS });
@@ -294,7 +278,7 @@ export class Machine {
     this.#watchdogFired = false;
     this.resets.push(reset);
     this.shell.lost(
-      new FwError('guest-reset', `the guest was reset (${reset.cause})`, { where: this.emulator }),
+      new FwError('guest-reset', `the guest was reset (${reset.cause})`, { where: this.board.emulator }),
     );
     for (const waiter of [...this.#resetWaiters]) waiter.resolve(reset);
   }

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Board } from './machine.ts';
+import type { Board } from './board.ts';
 
 /**
  * A guest of one boot sector: says `up` on its first serial port and `second` on its second one, and does what the keys on the

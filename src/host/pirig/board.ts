@@ -2,7 +2,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ReadAt } from '../../formats/bytes.ts';
-import type { Board } from '../machine.ts';
+import type { Board } from '../board.ts';
 import { piArgs } from '../qemu/args.ts';
 import { type BootChoice, chooseBoot } from './bootrom.ts';
 import { emulatedDtb } from './emulated-dtb.ts';
@@ -20,12 +20,10 @@ export interface PiBoardOptions {
   /** Where kernel, initramfs and device tree are put for QEMU. */
   workDir: string;
   extra?: readonly string[];
-  /** Called at every boot with what the boot ROM decided. */
-  onBoot?: (choice: BootChoice) => void;
 }
 
 /** A Raspberry Pi 3 B, whose boot ROM is modelled on the card's own bytes at power-on and at every reset. */
-export function piBoard({ qemu, disk, workDir, extra = [], onBoot }: PiBoardOptions): PiBoard {
+export function piBoard({ qemu, disk, workDir, extra = [] }: PiBoardOptions): PiBoard {
   const flags = { tryboot: false };
   return {
     emulator: 'raspi3b',
@@ -41,7 +39,6 @@ export function piBoard({ qemu, disk, workDir, extra = [], onBoot }: PiBoardOpti
       // It counts for one boot.
       flags.tryboot = false;
       const choice = await readChoice(disk, tryboot);
-      onBoot?.(choice);
       const file = (name: string): string => join(workDir, name);
       await writeFile(file('kernel'), choice.kernel);
       await writeFile(file('device-tree.dtb'), emulatedDtb(choice.dtb));
@@ -59,6 +56,7 @@ export function piBoard({ qemu, disk, workDir, extra = [], onBoot }: PiBoardOpti
           forwards,
           extra,
         }),
+        notes: choice.trace,
       };
     },
   };

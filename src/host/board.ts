@@ -1,0 +1,25 @@
+import type { Emulator } from '../build/emulator.ts';
+import type { Forward } from './qemu/args.ts';
+
+/** What makes a machine of that kind start: UEFI finds its way inside QEMU, a Pi's boot ROM is modelled by us. */
+export interface Board {
+  readonly emulator: Emulator;
+  /**
+   * Whether a reset ends QEMU, so that the board's boot ROM chooses again and QEMU is started anew.
+   */
+  readonly resetEndsQemu: boolean;
+  /** Which of QEMU's serial ports is the console; the other one is the shell's. */
+  readonly consoleSerial: 0 | 1;
+  /** A console line after which the guest only halts although it wants the power off; undefined when QEMU ends by itself. */
+  readonly powerOffLine: RegExp | undefined;
+  /** What QEMU is to be started with, at power-on and, where a reset ends QEMU, at every reset. */
+  powerOn(forwards: readonly Forward[]): Promise<PowerOn>;
+}
+
+export interface PowerOn {
+  /** QEMU's program. */
+  file: string;
+  args: string[];
+  /** What was decided on the way, for the transcript. */
+  notes?: readonly string[];
+}
