@@ -9,6 +9,7 @@ import { MAX_REBOOTS, rebootReason } from './app/unhealthy.ts';
 import { BOOT_FILE, parseBootInfo } from './boot-info.ts';
 import { createConsole, silentConsole, systemConsole } from './console.ts';
 import { createDataService } from './data/service.ts';
+import { watchData } from './data/watch.ts';
 import { createDevices } from './devices/service.ts';
 import { systemExec } from './exec.ts';
 import { FIRMWARE_FILE, parseFirmwareInfo } from './firmware-info.ts';
@@ -144,6 +145,7 @@ function onAppFailed(): void {
 }
 
 let stopping = false;
+let stopWatchingData = (): void => {};
 async function shutDown(): Promise<void> {
   if (stopping) return;
   stopping = true;
@@ -151,6 +153,7 @@ async function shutDown(): Promise<void> {
   await runner.stop();
   devices.stop();
   network.stop();
+  stopWatchingData();
   await dataService.release();
   process.exit(0);
 }
@@ -168,4 +171,5 @@ await Promise.race([appOnItsWay, dataIsSlow.promise]);
 network.refresh();
 await Promise.all([devices.start(), appOnItsWay]);
 await dataService.grow();
+if (!stopping) stopWatchingData = watchData(PATHS.data, say, (data as DataState) === 'read-only');
 changed();

@@ -40,7 +40,7 @@ export function appCommand(nodeArgs: readonly string[]): [program: string, args:
       ...['exec', '--user', APP_USER.name, '--groups', Object.keys(GROUPS).join(',')],
       ...['--cgroup', PATHS.appCgroup, '--pdeathsig', 'KILL', '--setsid'],
       ...['--oom-score-adj', String(OOM_SCORE_ADJ), '--no-new-privs', '--', PATHS.node],
-      ...['--disable-warning=ExperimentalWarning', '--require', PATHS.gate, ...nodeArgs, PATHS.app],
+      ...['--disable-warning=ExperimentalWarning', `--require=${PATHS.gate}`, ...nodeArgs, PATHS.app],
     ],
   ];
 }

@@ -3,9 +3,9 @@
 // slow board, then runs beside the mount.
 'use strict';
 if (process.env.HEARTH_GATE === '1') {
-  // What the app forks must not wait here: it inherits both.
+  // What the app forks must not wait here: it inherits both. (hearthd writes the option as one word.)
   delete process.env.HEARTH_GATE;
-  process.execArgv = process.execArgv.filter((arg) => !arg.includes('/gate.cjs'));
+  process.execArgv = process.execArgv.filter((arg) => !arg.endsWith('/gate.cjs'));
   const bytes = Buffer.alloc(64);
   let length = 0;
   // Blocks the thread, on purpose: nothing of the app may run.
