@@ -21,13 +21,13 @@ const heart = new Socket({ fd: 3 });
 const beat = () => heart.write(Buffer.from([0, 1, 2]));
 setInterval(beat, 100);
 beat();
-console.log('hearthd is up');
 `;
 /** Stops when asked to, saying so where a test can see it. */
 const ORDERLY = `${BEATS}
 process.on('SIGTERM', () => { console.log('hearthd stops'); process.exit(0); });
+console.log('hearthd is up');
 `;
-const CMDLINE = 'quiet hearth.uuid=a-uuid hearth.target=test hearth.console=log hearth.beat=1';
+const CMDLINE = 'quiet hearth.uuid=a-uuid hearth.target=test hearth.console=log hearth.beat=10';
 const console = (d: Device) => read(join(d.files, 'screen'));
 const said = (d: Device, text: string) => until(`“${text}” on the console`, () => console(d).includes(text));
 
@@ -38,7 +38,7 @@ describe.skipIf(!possible)('PID 1', () => {
     const pid = await b.hearthd();
     await said(d, 'hearthd is up');
     expect(read(`/proc/${pid}/cgroup`)).toMatch(/^0::.*\/hearthd$/m);
-    expect(read(`/proc/${pid}/environ`)).toMatch(/HEART_FD=3\0HEART_BEAT_TIMEOUT=1/);
+    expect(read(`/proc/${pid}/environ`)).toMatch(/HEART_FD=3\0HEART_BEAT_TIMEOUT=10/);
     expect(read(`/proc/${pid}/cmdline`)).toBe(
       '/usr/bin/node\0--disable-warning=ExperimentalWarning\0/usr/lib/hearth/hearthd.mjs\0',
     );
@@ -140,7 +140,7 @@ describe.skipIf(!possible)('PID 1', () => {
 
   test('a hearthd that hangs is killed within its timeout + 0.5 s, while the watchdog is petted all along', async () => {
     const d = device({ hearthd: ORDERLY });
-    const b = await boot(sanitized, d, CMDLINE, '3 0 test');
+    const b = await boot(sanitized, d, CMDLINE.replace('=10', '=1'), '3 0 test');
     const pid = await b.hearthd();
     await said(d, 'hearthd is up');
     process.kill(pid, 'SIGSTOP');
@@ -154,7 +154,9 @@ describe.skipIf(!possible)('PID 1', () => {
   });
 
   test('a hearthd that will not stop is killed after 20 s on the way down; the petting goes on', async () => {
-    const d = device({ hearthd: `${BEATS}process.on('SIGTERM', () => {}); process.on('SIGHUP', () => {});` });
+    const d = device({
+      hearthd: `${BEATS}process.on('SIGTERM', () => {}); process.on('SIGHUP', () => {}); console.log('hearthd is up');`,
+    });
     const b = await boot(heart, d, CMDLINE);
     await said(d, 'hearthd is up');
     const began = performance.now();
