@@ -166,10 +166,12 @@ devices.grantPresent();
 const appOnItsWay = dataService.prepare().then((state) => {
   data = state;
   if (!stopping) runner.start();
+  return state;
 });
 await Promise.race([appOnItsWay, dataIsSlow.promise]);
 network.refresh();
-await Promise.all([devices.start(), appOnItsWay]);
+await devices.start();
+const mounted = await appOnItsWay;
 await dataService.grow();
-if (!stopping) stopWatchingData = watchData(PATHS.data, say, (data as DataState) === 'read-only');
+if (!stopping) stopWatchingData = watchData(PATHS.data, say, mounted === 'read-only');
 changed();
