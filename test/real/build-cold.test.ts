@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { bundleApp, bundleHearthd } from '../../src/build/bundle/index.ts';
+import { Cache } from '../../src/build/cache.ts';
+import type { BuildResult } from '../../src/build/firmware.ts';
+import { directory, file, insert } from '../../src/build/tree.ts';
+import { type BlockCache, writeSquashfs, zstdCompressor } from '../../src/formats/squashfs/index.ts';
+import type { DirNode } from '../../src/formats/tree.ts';
+import { loadProject } from '../../src/project/load.ts';
+import { CACHE, copyHello, fwJson } from './fw.ts';
+
+/** B2: what comes from the cache is what would be made: an empty cache gives the same bytes. */
+let dir: string;
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'hearth-cold-'));
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+describe("the app's part of a root", () => {
+  async function tree(): Promise<DirNode> {
+    const project = await loadProject(await copyHello(join(dir, 'part')));
+    const [app, hearthd] = [await bundleApp(project, 'x86_64'), await bundleHearthd()];
+    const root = directory();
+    insert(root, 'usr/lib/hearth/hearthd.mjs', file(hearthd.code));
+    insert(root, 'srv/app/app.mjs', file(app.code));
+    // More than one block of a file, so that both kinds of blocks are kept.
+    insert(root, 'srv/app/app.mjs.map', file(Buffer.concat(Array(8).fill(app.map))));
+    insert(root, 'usr/lib/hearth/hearthd.mjs.map', file(hearthd.map));
+    return root;
+  }
+
+  async function squash(cache?: BlockCache): Promise<string> {
+    const { image } = await writeSquashfs(await tree(), {
+      blockSize: 128 * 1024,
+      mtime: 1_800_000_000,
+      compress: zstdCompressor(19),
+      compressorLevel: 19,
+      compressorVersion: process.versions.zstd ?? '',
+      ...(cache ? { cache } : {}),
+    });
+    const hash = createHash('sha256');
+    for await (const piece of image) hash.update(piece);
+    return hash.digest('hex');
+  }
+
+  test('is the same without a cache, with a cold one, and with a warm one', async () => {
+    const cache = new Cache(join(dir, 'blocks'));
+    const kept: BlockCache = {
+      get: (key) => cache.get('blocks', key),
+      put: (key, value) => cache.put('blocks', key, value),
+    };
+    const without = await squash();
+    const cold = await squash(kept);
+    const made = cache.counts;
+    expect(made).toEqual({ hits: 0, misses: expect.any(Number) });
+    const warm = await squash(kept);
+    expect(cache.counts).toEqual({ hits: made.misses, misses: made.misses });
+    expect([cold, warm]).toEqual([without, without]);
+  });
+});
+
+// About a minute: nothing but the downloads is there. No time is judged here; `npm run bench` does that.
+test('a whole firmware is the same from an empty cache', { timeout: 600_000 }, async () => {
+  const app = await copyHello(join(dir, 'whole'));
+  const cold = join(dir, 'cache');
+  mkdirSync(cold);
+  symlinkSync(join(CACHE, 'downloads'), join(cold, 'downloads'));
+  const build = (name: string, env = {}): Promise<BuildResult> =>
+    fwJson<BuildResult>(['build', '--app', app, '--target', 'x86_64', '--out', join(dir, name)], { env });
+  const warm = await build('warm.fw');
+  const anew = await build('cold.fw', { HEARTH_CACHE: cold });
+  expect(anew.cached).toMatchObject({ system: false, files: { hits: 0 } });
+  expect(anew.uuid).toBe(warm.uuid);
+  expect(sha256(readFileSync(anew.path))).toBe(sha256(readFileSync(warm.path)));
+});
