@@ -33,3 +33,6 @@ export const PARTITION_NAMES = {
 
 /** The MBR disk signature of every Hearth disk with an MBR: 'HRTH', read as little-endian. */
 export const MBR_SIGNATURE = 0x48545248;
+
+/** heart reads so much of `/modules/load` in the initramfs, less one byte; the build refuses a longer list. */
+export const LOAD_LIST_SIZE = 1 * MiB;

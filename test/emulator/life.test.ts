@@ -41,7 +41,9 @@ describe('a device from power-on to power-off (x86_64, OVMF, systemd-boot)', () 
 
   test('comes up and says so in one line', async () => {
     const [line] = await machine.console.waitFor(/\[hearth\] ready .*/, BOOT);
-    const fields = Object.fromEntries(line.split(' ').flatMap((word) => (word.includes('=') ? [word.split('=')] : [])));
+    const fields = Object.fromEntries(
+      line.split(' ').flatMap((word) => (word.includes('=') ? [word.split('=')] : [])),
+    );
     expect(fields).toMatchObject({ target: 'x86_64', slot: 'a', version: '1.0.0', uuid: firmware.uuid });
     const times = [fields.kernel_ms, fields.hearthd_ms, fields.app_ms].map(Number);
     expect(times).toEqual([...times].sort((a, b) => a - b));
@@ -74,7 +76,9 @@ describe('a device from power-on to power-off (x86_64, OVMF, systemd-boot)', () 
   });
 
   test('holds no zombie', async () => {
-    expect(await machine.shell.text("cat /proc/[0-9]*/stat 2>/dev/null | awk '$3 == \"Z\"' | wc -l")).toBe('0');
+    expect(await machine.shell.text('cat /proc/[0-9]*/stat 2>/dev/null | awk \'$3 == "Z"\' | wc -l')).toBe(
+      '0',
+    );
   });
 
   test('starts the app again when it is killed', async () => {
@@ -92,7 +96,8 @@ describe('a device from power-on to power-off (x86_64, OVMF, systemd-boot)', () 
     await machine.shell.text('dmesg -c >/dev/null; kill -9 '.concat(hearthd));
     await serving();
     const log = await machine.shell.text('dmesg');
-    const at = (text: RegExp): number => 1000 * Number(new RegExp(`\\[ *([\\d.]+)\\] heart: ${text.source}`).exec(log)?.[1]);
+    const at = (text: RegExp): number =>
+      1000 * Number(new RegExp(`\\[ *([\\d.]+)\\] heart: ${text.source}`).exec(log)?.[1]);
     expect(at(/started hearthd/) - at(/hearthd was ended by signal 9/)).toBeLessThanOrEqual(RESTART_MS);
     expect((await health()).pid).not.toBe(app);
     // The lease outlives hearthd.

@@ -18,3 +18,6 @@
 #define MBR_ROOT_A 5
 #define MBR_ROOT_B 6
 #define MBR_DATA 7
+
+/* The most of /modules/load that is read, the final NUL included. */
+#define LOAD_LIST_SIZE (1 * MIB)

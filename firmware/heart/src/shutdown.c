@@ -84,8 +84,10 @@ static void advance(struct shutdown *down, const struct supervised *hearthd, boo
     down->step = SHUTDOWN_TERM;
     down->due = now + TERM_WITHIN_MS;
   } else if (down->step == SHUTDOWN_TERM && (alone || late)) {
+    if (late) say("some programs did not end within %d s: killing them", TERM_WITHIN_MS / 1000);
     kill_all(down, now);
   } else if (down->step == SHUTDOWN_KILL && (alone || late)) {
+    if (late) say("some programs cannot be killed");
     unmount(down, now);
   } else if (down->step == SHUTDOWN_UNMOUNT && (down->unmounter <= 0 || late)) {
     if (late) say("unmounting took too long");

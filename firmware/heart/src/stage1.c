@@ -16,6 +16,7 @@
 #include "boot.h"
 #include "disk.h"
 #include "efivar.h"
+#include "layout.h"
 #include "log.h"
 #include "modules.h"
 #include "util.h"
@@ -199,7 +200,8 @@ _Noreturn static void enter_root(const struct stage1 *s) {
 
 int stage1(void) {
   static struct stage1 s;
-  static char load[65536];
+  /* usb-storage alone has 500 patterns. A list that does not fit would lose drivers without a word: say so. */
+  static char load[LOAD_LIST_SIZE];
   struct timespec since_boot;
   clock_gettime(CLOCK_BOOTTIME, &since_boot);
   s.dog = (struct watchdog){.fd = -1, .due = NEVER};
@@ -212,7 +214,9 @@ int stage1(void) {
   boot_read(&s.boot);
   log_to_device(strcmp(s.boot.console, "none") != 0);
   s.uevents = open_uevents();
-  if (read_text("/modules/load", load, sizeof load) < 0) say("cannot read /modules/load: %s", strerror(errno));
+  ssize_t length = read_text("/modules/load", load, sizeof load);
+  if (length < 0) say("cannot read /modules/load: %s", strerror(errno));
+  if (length == (ssize_t)sizeof load - 1) say("/modules/load is too long: only its first %zd bytes count", length);
   modules_parse(&s.modules, load);
   modules_walk(&s.modules, "/sys/bus");
   arm_watchdog(&s);

@@ -78,7 +78,7 @@ test('the disk that the boot loader came from is known by that partition’s GUI
 
 test.each([
   ['header', 512],
-  ['entries', 1024],
+  ['entry', 1024 + 2 * 128 + 56],
 ])('a primary GPT with a torn %s gives way to the backup', (_what, offset) => {
   const disk = gpt();
   overwrite(disk, offset, Buffer.alloc(64, 0xa5));

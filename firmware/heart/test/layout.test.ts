@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { HEART_STATE, MBR_SIGNATURE, MiB, PARTITION_NAMES, SECTOR } from '../../../src/update/layout.ts';
+import {
+  HEART_STATE,
+  LOAD_LIST_SIZE,
+  MBR_SIGNATURE,
+  MiB,
+  PARTITION_NAMES,
+  SECTOR,
+} from '../../../src/update/layout.ts';
 import { sourceDir } from '../build.ts';
 
 /** `#define NAME VALUE` lines, as the numbers and texts that they mean. */
@@ -33,5 +40,6 @@ test('layout.h repeats the numbers of src/update/layout.ts', () => {
     PARTITION_ROOT_B: PARTITION_NAMES.rootB,
     PARTITION_DATA: PARTITION_NAMES.data,
     MBR_SIGNATURE,
+    LOAD_LIST_SIZE,
   });
 });

@@ -94,6 +94,8 @@ describe.skipIf(!possible)('PID 1', () => {
     const b = await boot(heart, d, CMDLINE);
     expect(await b.ended).toBe('SIGHUP');
     expect(console(d)).toMatch(/going down: reboot: signal 15 from process \d+/);
+    // With nobody left, nothing is waited for.
+    expect(console(d)).not.toMatch(/did not|cannot/);
   });
 
   test('a death that nobody announced is told at the next boot', async () => {

@@ -8,6 +8,7 @@ import {
   parseModulesBuiltin,
 } from '../../formats/kmod/index.ts';
 import { isXz, xzDecompress } from '../../formats/xz.ts';
+import { LOAD_LIST_SIZE } from '../../update/layout.ts';
 import type { Modules } from '../target.ts';
 
 /** A module of the initramfs, under its bare file name. */
@@ -51,11 +52,13 @@ export async function pickModules(
   for (const name of ['modules.builtin', 'modules.builtin.modinfo', 'modules.order'])
     out.set(name, file(name));
   const { lines, needed } = loadList(wanted, modules);
+  const list = lines.join('');
+  if (list.length >= LOAD_LIST_SIZE) throw new Error(`the initramfs's module list has ${list.length} bytes`);
   const boot = [...needed].flatMap((name) => {
     const module = modules.get(name);
     return module ? [{ file: `${name}.ko`, bytes: module.bytes }] : [];
   });
-  return { files: out, boot, loadList: lines.join('') };
+  return { files: out, boot, loadList: list };
 }
 
 /** One line a pattern: STAGE PATTERN FILE[,FILE…] [PARAMETER…] (docs/device.md). */

@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { writeImage } from '../../src/build/image.ts';
+import { buildExample, temporaryFolder } from '../firmware.ts';
+import { withMachine } from './harness.ts';
+
+const BOOT = { timeoutMs: 240_000 };
+const DISK_SIZE = 1024 ** 3;
+
+async function image(target: string, folder: string): Promise<string> {
+  const firmware = await buildExample('hello', target, folder);
+  const path = `${folder}/${target}.img`;
+  await writeImage(firmware.path, path, { size: DISK_SIZE });
+  return path;
+}
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+beforeAll(async () => {
+  folder = await temporaryFolder();
+});
+afterAll(() => folder[Symbol.asyncDispose]());
+
+test('qemu_arm64: boots by UEFI, serves, is reset by its watchdog, and powers off', async () => {
+  const path = await image('qemu_arm64', folder.path);
+  await withMachine({ emulator: 'virt-arm64', image: path, ports: [8080] }, async (machine) => {
+    await machine.console.waitFor(/\[hearth\] ready target=qemu_arm64 slot=a /, BOOT);
+    const response = await fetch(`http://127.0.0.1:${machine.portOf(8080)}/health`);
+    expect(await response.json()).toMatchObject({ ok: true, target: 'qemu_arm64' });
+    const reset = machine.waitForReset(BOOT);
+    await machine.shell.send('heart test-watchdog');
+    expect((await reset).cause).toBe('watchdog');
+    const [, cause] = await machine.console.waitFor(/\[hearth\] last reset: (.*)/, BOOT);
+    expect(cause).toBe('watchdog');
+    await machine.console.waitFor(/\[hearth\] ready /, BOOT);
+    await machine.shell.send('kill -USR2 1');
+    expect((await machine.exited).reason).toBe('guest-shutdown');
+  });
+});
+
+test('rpi3: boots through its ROM’s rules, serves over USB Ethernet, reboots with its data, and powers off', async () => {
+  const path = await image('rpi3', folder.path);
+  await withMachine({ emulator: 'raspi3b', image: path, ports: [8080] }, async (machine) => {
+    await machine.console.waitFor(/\[hearth\] ready target=rpi3 slot=a /, BOOT);
+    const response = await fetch(`http://127.0.0.1:${machine.portOf(8080)}/health`);
+    expect(await response.json()).toMatchObject({ ok: true, target: 'rpi3' });
+    expect(await machine.shell.text('cat /proc/device-tree/model')).toContain('Raspberry Pi 3 Model B');
+    await machine.shell.text('echo kept > /data/app/note; sync');
+    const reset = machine.waitForReset(BOOT);
+    await machine.shell.send('kill -TERM 1');
+    await reset;
+    const [, cause] = await machine.console.waitFor(/\[hearth\] last reset: (.*)/, BOOT);
+    expect(cause).toMatch(/^reboot: /);
+    await machine.console.waitFor(/\[hearth\] ready /, BOOT);
+    expect(await machine.shell.text('cat /data/app/note')).toBe('kept');
+    await machine.shell.send('kill -USR2 1');
+    expect((await machine.exited).reason).toBe('guest-shutdown');
+  });
+});
+
+describe('x86_64 finds its root on', () => {
+  test.for(['nvme', 'ahci', 'usb'] as const)('%s', async (bus) => {
+    const path = await image('x86_64', folder.path);
+    await withMachine({ emulator: 'q35', image: path, bus }, async (machine) => {
+      await machine.console.waitFor(/\[hearth\] ready target=x86_64 slot=a /, BOOT);
+      expect(await machine.shell.text('grep -c " / squashfs ro" /proc/mounts')).toBe('1');
+    });
+  });
+});
