@@ -185,6 +185,19 @@ test('a busy app that still turns its loop is left alone', async () => {
   expect(names(states)).toEqual(['starting', 'healthy']);
 });
 
+test('a hearthd that itself stood still does not blame the app', async () => {
+  const { until, states, output } = launch(`
+    import { run } from LIB;
+    run(() => { setTimeout(() => console.log('still here'), 3500); });
+  `);
+  await until('healthy');
+  // As after SIGSTOP and SIGCONT: timers are due, and the app's beats are unread.
+  const standUntil = performance.now() + options.beatTimeoutMs * 2;
+  while (performance.now() < standUntil);
+  while (!output.includes('still here')) await new Promise((resolve) => setImmediate(resolve));
+  expect(names(states)).toEqual(['starting', 'healthy']);
+});
+
 test('an app that never calls run() is told to', async () => {
   const { until } = launch('setInterval(() => {}, 1000);', { maxRestarts: 0, startTimeoutMs: 1_600 });
   expect(await until('failed')).toMatchObject({
