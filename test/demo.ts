@@ -67,7 +67,9 @@ async function breakThings(machine: Machine): Promise<void> {
   await shell.text(`kill -STOP ${stopped}`);
   await lines.waitFor(/has not beaten/, RECOVERY);
   await lines.waitFor(/app: .*serving/, RECOVERY);
-  say(`heart killed it; it is back as pid ${await pidOf(machine, 'hearthd')}; the page: ${await page(machine)}`);
+  say(
+    `heart killed it; it is back as pid ${await pidOf(machine, 'hearthd')}; the page: ${await page(machine)}`,
+  );
 
   say("heart stops petting: the hardware's turn");
   const reset = machine.waitForReset(RECOVERY);

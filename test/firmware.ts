@@ -9,7 +9,11 @@ import type { FirmwareConfig } from '../src/project/schema.ts';
 const APPS = join(import.meta.dirname, '..', 'firmware', 'apps');
 
 /** Builds one of the example apps for a target, into a folder of the test's own. */
-export async function buildExample(name: 'hello' | 'todo', target: string, out: string): Promise<BuildResult> {
+export async function buildExample(
+  name: 'hello' | 'todo',
+  target: string,
+  out: string,
+): Promise<BuildResult> {
   const project = await loadProject(join(APPS, name));
   return buildFirmware(project, { target, out: join(out, `${name}-${target}.fw`) });
 }
