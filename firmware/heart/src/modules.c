@@ -88,10 +88,10 @@ void modules_walk(struct modules *modules, const char *bus_root) {
   closedir(dir);
 }
 
-static bool wanted(const struct modules *modules, const char *pattern) {
-  if (strcmp(pattern, "*") == 0) return true;
-  for (size_t i = 0; i < modules->alias_count; i++)
-    if (fnmatch(pattern, modules->aliases[i], 0) == 0) return true;
+static bool wanted(const struct modules *modules, struct module_line *line) {
+  if (strcmp(line->pattern, "*") == 0) return true;
+  for (; line->seen < modules->alias_count; line->seen++)
+    if (fnmatch(line->pattern, modules->aliases[line->seen], 0) == 0) return true;
   return false;
 }
 
@@ -114,7 +114,7 @@ int modules_load_stage(struct modules *modules, const char *stage) {
   int count = 0;
   for (size_t i = 0; i < modules->line_count; i++) {
     struct module_line *line = &modules->lines[i];
-    if (line->done || strcmp(line->stage, stage) != 0 || !wanted(modules, line->pattern)) continue;
+    if (line->done || strcmp(line->stage, stage) != 0 || !wanted(modules, line)) continue;
     load_line(modules, line);
     count++;
   }

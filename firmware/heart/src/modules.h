@@ -9,6 +9,7 @@ struct module_line {
   char *pattern;    /* fnmatch(3) for a modalias, or "*" for always */
   char *files;      /* comma-separated, dependencies first */
   char *parameters; /* of the last file; "" when none */
+  size_t seen;      /* how many aliases were tried in vain: thousands of patterns, and a pass for every uevent */
   bool done;
 };
 
