@@ -125,8 +125,8 @@ export class Lines implements AsyncIterable<string> {
         this.#waiters.delete(waiter);
       };
       const waiter: Waiter = {
-        // Without g and y, which would make a regexp remember where it was.
-        pattern: new RegExp(regexp.source, regexp.flags.replace(/[gy]/g, '')),
+        // A copy: with g or y a regexp remembers where it was.
+        pattern: new RegExp(regexp),
         partial,
         take,
         at: this.#startOf(from),

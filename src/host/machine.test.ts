@@ -83,6 +83,21 @@ describe('a machine', () => {
     expect((await machine.stop()).reason).toBe('stopped');
   });
 
+  test('stays off when it was stopped while the second process was being started', async () => {
+    const board = await tinyGuest(folder, { resetEndsQemu: true });
+    let machine: Machine | undefined;
+    let stopped: Promise<unknown> | undefined;
+    const powerOn: Board['powerOn'] = (forwards) => {
+      stopped = machine?.stop();
+      return board.powerOn(forwards);
+    };
+    machine = await Machine.start({ ...board, powerOn }, []);
+    await machine.console.waitFor('up');
+    machine.console.write('r');
+    expect((await machine.exited).reason).toBe('stopped');
+    await stopped;
+  });
+
   test('ends when the guest powers off, and tells those who wait', async () => {
     const machine = await start();
     const waiting = machine.console.waitFor('never');

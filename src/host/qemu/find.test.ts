@@ -111,16 +111,19 @@ test("forwards are read from QEMU's own list, each once", () => {
     '  TCP[HOST_FORWARD]   9       127.0.0.1 41631       10.0.2.15  5454     0     0',
     '  TCP[HOST_FORWARD]   8       127.0.0.1 8080       10.0.2.15  5454     0     0',
     '  TCP[HOST_FORWARD]   4       127.0.0.1 33045       10.0.2.15    22     0     0',
+    '  TCP[HOST_FORWARD]   4       127.0.0.1 33046       10.0.2.15    22     0     0',
   ].join('\r\n');
   const wanted = [
     { host: 0, guest: 22 },
     { host: 8080, guest: 5454 },
     { host: 0, guest: 5454 },
+    { host: 0, guest: 22 },
   ];
   expect(actualForwards(wanted, listing)).toEqual([
     { host: 33045, guest: 22 },
     { host: 8080, guest: 5454 },
     { host: 41631, guest: 5454 },
+    { host: 33046, guest: 22 },
   ]);
   expect(() => actualForwards([{ host: 0, guest: 80 }], listing)).toThrow(
     expect.objectContaining({ code: 'qemu-failed' }),

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -27,6 +27,16 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** The processes that stand guard over a process, by their number in /proc. */
+async function guardsOf(pid: number): Promise<string[]> {
+  const guards: string[] = [];
+  for (const entry of await readdir('/proc')) {
+    const command = await readFile(join('/proc', entry, 'cmdline'), 'utf8').catch(() => '');
+    if (command.endsWith(`\0hearth-guard\0${pid}\0`)) guards.push(entry);
+  }
+  return guards;
+}
+
 /** There is no event for the end of a process that is not one's child. */
 async function gone(pid: number, timeoutMs: number): Promise<boolean> {
   for (const end = performance.now() + timeoutMs; performance.now() < end; await sleep(20)) {
@@ -39,9 +49,12 @@ describe('a QEMU process', () => {
   test('ends in order by quit', async () => {
     const { pid, quit, exited, serials } = await startQemu('qemu-system-x86_64', ['-M', 'none', ...BASE]);
     for (const serial of serials) serial.resume();
+    expect(await guardsOf(pid)).toHaveLength(1);
     expect(await quit()).toMatchObject({ code: 0, signal: null });
     expect(await exited).toMatchObject({ code: 0 });
     expect(isAlive(pid)).toBe(false);
+    // Its number may become another process's: nobody may be left who would kill that.
+    await expect.poll(() => guardsOf(pid)).toEqual([]);
   });
 
   test('is ended by force when it does not react', async () => {
