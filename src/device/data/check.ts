@@ -20,12 +20,14 @@ export type CheckOutcome =
  * next boot starts over; each repair is one that e2fsck would find again, or find done.
  *
  * @param backup the superblock to work from when the first one is gone
+ * @param onErrors called before the thorough repair, which takes minutes on a large disk
  * @throws FwError `data-damaged` when e2fsck could not repair it
  */
 export async function check(
   exec: Exec,
   device: string,
   backup?: { block: number; blockSize: number },
+  onErrors: () => void = () => {},
 ): Promise<CheckOutcome> {
   if (!backup) {
     const preen = await exec('e2fsck', ['-p', device]);
@@ -33,6 +35,7 @@ export async function check(
     if (succeeded(preen)) return { kind: 'repaired', words: lastWords(preen) };
     // Without the program, or killed: a second try would end the same way.
     if (preen.code === undefined) throw damaged(device, describe('e2fsck -p', preen));
+    onErrors();
   }
   const from = backup ? ['-b', String(backup.block), '-B', String(backup.blockSize)] : [];
   const full = await exec('e2fsck', ['-f', '-y', ...from, device]);

@@ -104,7 +104,7 @@ test('after anything else e2fsck looks first: gently, then thoroughly', async ()
   expect((await prepare({ disk })).commands).toEqual(['e2fsck -p', MOUNT]);
   const { commands, said } = await prepare({ disk, fails: { 'e2fsck -p': 4, 'e2fsck -f': 1 } });
   expect(commands).toEqual(['e2fsck -p', 'e2fsck -f', MOUNT]);
-  expect(said).toEqual(['/data was repaired: ']);
+  expect(said).toEqual(['/data has errors: repairing them', '/data was repaired: ']);
 });
 
 test('a superblock that says clean, and a kernel that disagrees', async () => {

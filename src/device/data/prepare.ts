@@ -94,7 +94,9 @@ async function repair(
   effects: DataEffects,
   backup?: { block: number; blockSize: number },
 ): Promise<void> {
-  const outcome = await check(effects.exec, device, backup);
+  const outcome = await check(effects.exec, device, backup, () =>
+    effects.say('/data has errors: repairing them'),
+  );
   if (outcome.kind === 'repaired') effects.say(`/data was repaired: ${outcome.words}`);
 }
 
