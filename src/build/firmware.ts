@@ -57,6 +57,17 @@ const BOOT_LEVEL = 19;
 
 /** The whole pipeline: system, bundles, root, boot payload, signed .fw. Same inputs, same bytes. */
 export async function buildFirmware(project: Project, options: BuildOptions = {}): Promise<BuildResult> {
+  try {
+    return await buildOnce(project, options);
+  } catch (error) {
+    // The damaged file is gone from the cache now: what lacks it is made anew. A disk that damages files as they
+    // are written would do so for ever, hence once.
+    if (!(error instanceof FwError) || error.code !== 'cache-damaged') throw error;
+    return buildOnce(project, options);
+  }
+}
+
+async function buildOnce(project: Project, options: BuildOptions): Promise<BuildResult> {
   const loaded = await loadTarget(chooseTarget(project, options.target));
   const { target } = loaded;
   const signer = await findSigner(project);

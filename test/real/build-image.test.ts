@@ -7,7 +7,7 @@ import type { ImageResult } from '../../src/build/image.ts';
 import { loadTarget } from '../../src/build/targets.ts';
 import { ENV, MiB } from '../../src/update/layout.ts';
 import { run } from './disk-file.ts';
-import { copyHello, fw, fwJson } from './fw.ts';
+import { copyHello, fw, fwJson, UMASK_077 } from './fw.ts';
 
 /** `fw image`, judged by sfdisk, sgdisk, fsck.fat, mtools, fw_printenv, objdump and cmp. */
 let dir: string;
@@ -250,7 +250,7 @@ describe('fw image', () => {
   const image = (): string => join(dir, 'other.img');
 
   test('makes the same image of the same firmware', async () => {
-    await fwJson(['image', firmware(), '-o', image()], { env: { TZ: 'Asia/Tokyo' }, before: 'umask 077' });
+    await fwJson(['image', firmware(), '-o', image()], { env: { TZ: 'Asia/Tokyo' }, within: UMASK_077 });
     judge('cmp', image(), join(dir, 'rpi3.img'));
   });
 

@@ -20,7 +20,7 @@ import { loadTarget } from '../../src/build/targets.ts';
 import { parseFirmwareInfo } from '../../src/device/firmware-info.ts';
 import { isElf } from '../../src/formats/elf.ts';
 import { run } from './disk-file.ts';
-import { copyHello, fwJson } from './fw.ts';
+import { copyHello, fwJson, UMASK_077 } from './fw.ts';
 
 /** The whole pipeline, by the real command; its output judged by tar, unsquashfs, readelf and ssh-keygen. */
 let dir: string;
@@ -45,7 +45,7 @@ describe('B2: the same inputs give the same bytes', () => {
     const one = await fwJson<BuildResult>(['build', '--target', 'x86_64'], { cwd: near });
     const two = await fwJson<BuildResult>(['build', '--target', 'x86_64', '--app', relative(dir, far)], {
       cwd: dir,
-      before: 'umask 077',
+      within: UMASK_077,
       env: {
         LC_ALL: 'tr_TR.UTF-8',
         LANG: 'tr_TR.UTF-8',

@@ -13,8 +13,8 @@ export interface FwOptions {
   cwd?: string;
   /** Added to PATH and HEARTH_CACHE; nothing else of this process's environment is handed on. */
   env?: Record<string, string>;
-  /** Shell commands before fw, such as `umask 077`. */
-  before?: string;
+  /** A program and arguments that run fw as theirs, such as `UMASK_077`. */
+  within?: string[];
 }
 
 export interface Outcome {
@@ -24,10 +24,11 @@ export interface Outcome {
   stderr: string;
 }
 
+export const UMASK_077 = ['sh', '-c', 'umask 077 && exec "$0" "$@"'];
+
 /** Starts the real command, as a user's shell would. */
-export function startFw(args: string[], { cwd, env, before }: FwOptions = {}): ChildProcess {
-  const command = [process.execPath, DOOR, ...args];
-  const [program = '', ...rest] = before ? ['sh', '-c', `${before}; exec "$0" "$@"`, ...command] : command;
+export function startFw(args: string[], { cwd, env, within = [] }: FwOptions = {}): ChildProcess {
+  const [program = '', ...rest] = [...within, process.execPath, DOOR, ...args];
   return spawn(program, rest, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env.PATH, HEARTH_CACHE: CACHE, ...env },
