@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { makePowerOfTwo } from './board.ts';
+import { makePowerOfTwo, piBoard } from './board.ts';
+import { CONTROL, makeCard, slot } from './card.fixture.ts';
 import { emulatedDtb } from './emulated-dtb.ts';
 
 const run = promisify(execFile);
@@ -96,4 +97,25 @@ describe('the device tree for the emulated board, as fdtget reads it', () => {
     expect(await get('/emulated-reboot', 'regmap', 'u')).toBe('8');
     expect(await get('/soc/watchdog@7e100000', 'phandle', 'u')).toBe('8');
   });
+});
+
+test('the tryboot flag counts for one boot, and another board does not have it', async () => {
+  const partitions = [CONTROL, slot('a'), slot('b')].map((files) => ({ size: 4, files }));
+  const options = {
+    qemu: 'qemu-system-aarch64',
+    disk: await makeCard(folder, { partitions }),
+    workDir: folder,
+  };
+  const board = piBoard(options);
+  const slotOf = async (from: typeof board): Promise<string | undefined> => {
+    const { args } = await from.powerOn([]);
+    return args[args.indexOf('-append') + 1];
+  };
+  expect(await slotOf(board)).toContain('slot=a');
+  if (board.flags) board.flags.tryboot = true;
+  expect(await slotOf(board)).toContain('slot=b');
+  expect(await slotOf(board)).toContain('slot=a');
+  if (board.flags) board.flags.tryboot = true;
+  expect(await slotOf(piBoard(options))).toContain('slot=a');
+  expect(await readFile(join(folder, 'initramfs'), 'utf8')).toBe('initramfs a');
 });

@@ -23,7 +23,7 @@ export interface PiBoardOptions {
 }
 
 /** A Raspberry Pi 3 B, whose boot ROM is modelled on the card's own bytes at power-on and at every reset. */
-export function piBoard({ qemu, disk, workDir, extra = [] }: PiBoardOptions): PiBoard {
+export function piBoard({ qemu, disk, workDir, extra = [] }: PiBoardOptions): Board {
   const flags = { tryboot: false };
   return {
     emulator: 'raspi3b',
@@ -60,11 +60,6 @@ export function piBoard({ qemu, disk, workDir, extra = [] }: PiBoardOptions): Pi
       };
     },
   };
-}
-
-export interface PiBoard extends Board {
-  /** What the firmware remembers over a reset, not over a power cut. */
-  readonly flags: { tryboot: boolean };
 }
 
 /**

@@ -1,9 +1,19 @@
 import { rm } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { writeFdt } from '../../formats/fdt/index.ts';
 import { readChoice } from './board.ts';
-import { type CardPartition, cardFolder, makeCard } from './card.fixture.ts';
+import {
+  AUTOBOOT,
+  type CardPartition,
+  CONFIG,
+  CONTROL,
+  cardFolder,
+  DTB,
+  type Files,
+  image,
+  makeCard,
+  slot,
+} from './card.fixture.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -11,40 +21,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** An arm64 Image as far as its magic number goes, with a name in it to tell one from another. */
-function image(name: string): Buffer {
-  const bytes = Buffer.alloc(4096);
-  bytes.write(name);
-  bytes.write('ARM\x64', 56, 'latin1');
-  return bytes;
-}
-
-const DTB = writeFdt({
-  root: { name: '', properties: new Map(), children: [] },
-  reservations: [],
-  bootCpu: 0,
-});
-const AUTOBOOT = '[all]\ntryboot_a_b=1\nboot_partition=2\n[tryboot]\nboot_partition=3\n';
-const CONFIG = 'arm_64bit=1\nupstream_kernel=1\nkernel=kernel8.img\ninitramfs initramfs.img followkernel\n';
-
-type Files = Record<string, string | Uint8Array>;
-
 function without(files: Files, ...names: string[]): Files {
   return Object.fromEntries(Object.entries(files).filter(([name]) => !names.includes(name)));
-}
-
-const CONTROL: Files = { 'bootcode.bin': 'code', 'autoboot.txt': AUTOBOOT, 'config.txt': '' };
-
-function slot(name: string): Files {
-  return {
-    'start.elf': 'start',
-    'fixup.dat': 'fixup',
-    'config.txt': CONFIG,
-    'cmdline.txt': `console=ttyS1 slot=${name}\n`,
-    'kernel8.img': image(name),
-    'initramfs.img': `initramfs ${name}`,
-    'bcm2837-rpi-3-b.dtb': DTB,
-  };
 }
 
 function control(files: Files = CONTROL, rest: Partial<CardPartition> = {}): CardPartition {

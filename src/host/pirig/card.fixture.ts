@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, open, readdir, readFile, writeFile } from 'node:fs/prom
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { writeFdt } from '../../formats/fdt/index.ts';
 
 const run = promisify(execFile);
 const MiB = 1024 * 1024;
@@ -73,4 +74,39 @@ async function fatImage(
 /** A folder for a test's cards. */
 export function cardFolder(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'hearth-pi-'));
+}
+
+/** An arm64 Image as far as its magic number goes, with a name in it to tell one from another. */
+export function image(name: string): Buffer {
+  const bytes = Buffer.alloc(4096);
+  bytes.write(name);
+  bytes.write('ARM\x64', 56, 'latin1');
+  return bytes;
+}
+
+export const DTB = writeFdt({
+  root: { name: '', properties: new Map(), children: [] },
+  reservations: [],
+  bootCpu: 0,
+});
+export const AUTOBOOT = '[all]\ntryboot_a_b=1\nboot_partition=2\n[tryboot]\nboot_partition=3\n';
+export const CONFIG =
+  'arm_64bit=1\nupstream_kernel=1\nkernel=kernel8.img\ninitramfs initramfs.img followkernel\n';
+
+export type Files = Record<string, string | Uint8Array>;
+
+/** The files of a control partition. */
+export const CONTROL: Files = { 'bootcode.bin': 'code', 'autoboot.txt': AUTOBOOT, 'config.txt': '' };
+
+/** The files of a boot partition that boots. */
+export function slot(name: string): Files {
+  return {
+    'start.elf': 'start',
+    'fixup.dat': 'fixup',
+    'config.txt': CONFIG,
+    'cmdline.txt': `console=ttyS1 slot=${name}\n`,
+    'kernel8.img': image(name),
+    'initramfs.img': `initramfs ${name}`,
+    'bcm2837-rpi-3-b.dtb': DTB,
+  };
 }
