@@ -64,13 +64,15 @@ export const appSchema = z.strictObject({
 });
 
 export const networkSchema = z.strictObject({
-  hostname: name.optional().describe('The host name; the default is the firmware’s name.'),
+  hostname: name.optional().describe('The host name, made as `name` is; the default is `name`.'),
   dhcp: z.boolean().default(true).describe('Ask for an address on every wired interface.'),
 });
 
 export const configSchema = z.strictObject({
-  name: name.describe('What the product is called. A device only takes updates of its own product.'),
-  version: semver.describe('The version of this firmware.'),
+  name: name.describe(
+    'What the product is called: 1 to 31 lower-case letters, digits and dashes. A device only takes updates of its own product.',
+  ),
+  version: semver.describe('The version of this firmware, by semver.org: `1.4.0`, `2.0.0-rc.1`.'),
   app: z
     .union([z.string().min(1, 'must not be empty'), appSchema], 'must be a path, or an object with `entry`')
     .describe('The module that starts the app, or an object with more to say.'),
@@ -100,7 +102,7 @@ export const configSchema = z.strictObject({
     .string()
     .optional()
     .describe(
-      'The private key file that signs, relative to the project; the default is found through HEARTH_SIGNING_KEY, the key folder or ssh-agent.',
+      'The private key file that signs, relative to the project. Without it the key is looked for as said below.',
     ),
   dataSize: z
     .union(
@@ -114,7 +116,9 @@ export const configSchema = z.strictObject({
       SIZE_TEXT,
     )
     .default('64 MiB')
-    .describe('The least size of the data partition; it grows to fill the disk.'),
+    .describe(
+      "The least size of the data partition, in bytes or as '512 MiB' or '2 GiB'; at least 8 MiB. It grows to fill the disk.",
+    ),
   config: z.record(z.string(), json).default({}).describe('Values for the app, read there with `config`.'),
   heart: z
     .strictObject({
@@ -125,7 +129,8 @@ export const configSchema = z.strictObject({
         .default(10)
         .describe('hearthd is killed and restarted when it has not beaten for so long.'),
     })
-    .default({ beatTimeoutSeconds: 10 }),
+    .default({ beatTimeoutSeconds: 10 })
+    .describe('How heart, PID 1 of the device, watches over hearthd.'),
 });
 
 /** What a project writes. */

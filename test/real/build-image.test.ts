@@ -246,6 +246,9 @@ describe('the disk of rpi3', () => {
 });
 
 describe('fw image', () => {
+  beforeAll(async () => {
+    await make('rpi3');
+  });
   const firmware = (): string => join(dir, 'rpi3.fw');
   const image = (): string => join(dir, 'other.img');
 
