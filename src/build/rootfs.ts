@@ -19,6 +19,8 @@ export function addFirmware(
   insert(root, 'srv/app/app.mjs', file(app.code));
   insert(root, 'srv/app/package.json', file('{"type":"module"}\n'));
   insert(root, 'srv/app/config.json', file(`${JSON.stringify(project.config.config)}\n`));
+  // On the bench a stack trace that names the source is worth the bytes; hearthd sees the map and tells Node of it.
+  if (info.dev) insert(root, 'srv/app/app.mjs.map', file(app.map));
   for (const [name, bytes] of app.addons) insert(root, `srv/app/${name}`, file(bytes, 0o755));
   insert(root, 'etc/hostname', file(`${info.network.hostname}\n`));
   insert(root, 'etc/hearth/trusted-keys', file(project.config.updateKeys.map((key) => `${key}\n`).join('')));
@@ -55,6 +57,7 @@ const LINKS: [path: string, target: string][] = [
   ['usr/sbin/mkfs.ext4', 'mke2fs'],
   ['usr/sbin/fsck.ext4', 'e2fsck'],
   ['etc/mtab', '/proc/mounts'],
+  ['etc/resolv.conf', '/run/resolv.conf'],
   ['var', 'run/var'],
 ];
 

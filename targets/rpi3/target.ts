@@ -18,7 +18,7 @@ const target: Target = {
   modules: {
     watchdog: ['bcm2835_wdt'],
     always: ['squashfs'],
-    root: ['sdhci-iproc', 'bcm2835', 'dwc2', 'usb-storage', 'uas', 'sd_mod'],
+    root: ['sdhci-iproc', 'bcm2835', 'phy-generic', 'dwc2', 'usb-storage', 'uas', 'sd_mod'],
     device: [
       ...[
         'i2c-bcm2835',
@@ -34,7 +34,8 @@ const target: Target = {
       ...fileSystems,
     ],
   },
-  // The mini UART is on the header's pins 8 and 10; the PL011 belongs to Bluetooth.
+  // The mini UART is on the header's pins 8 and 10. The PL011 belongs to Bluetooth: only the emulated board has the
+  // shell port.
   console: { kernel: ['ttyS1,115200'], shell: 'ttyAMA0' },
   boot: {
     family: 'pi',
