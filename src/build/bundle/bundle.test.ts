@@ -4,6 +4,7 @@ import { SourceMap } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { EXAMPLE_PUBLIC_KEY } from '../../archive/index.ts';
 import { FwError } from '../../errors.ts';
 import type { Project } from '../../project/load.ts';
 import { resolveConfig } from '../../project/load.ts';
@@ -32,7 +33,7 @@ function project(files: Record<string, string | Uint8Array>, below = '.'): Proje
       version: '1.0.0',
       app: 'src/app.ts',
       targets: ['x86_64'],
-      updateKeys: ['ssh-ed25519 AAAA'],
+      updateKeys: [EXAMPLE_PUBLIC_KEY],
     },
     configFile,
   );
