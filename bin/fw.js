@@ -15,7 +15,9 @@ if (major >= 24 && zlib.zstdCompress) {
   const { main } = await import(existsSync(built) ? built.href : source.href);
   process.exitCode = await main(process.argv.slice(2));
 } else {
-  const child = spawn(pinnedNode(), [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawn(pinnedNode(), [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    stdio: 'inherit',
+  });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {
     process.stderr.write(`fw: could not start the pinned Node: ${error.message}\n`);

@@ -2,7 +2,17 @@
 // dependencies, because it must run on whatever Node (>= 20) the user has: older ones lack zstd.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -32,14 +42,17 @@ export function npmPack(name, version, integrity) {
       const why = run.error?.message ?? String(run.stderr).trim();
       throw new Error(
         `npm could not fetch ${name}@${version}: ${why || `exit status ${run.status}`}\n` +
-          'Check that npm is installed and that the machine is online: npm view ' + name,
+          'Check that npm is installed and that the machine is online: npm view ' +
+          name,
       );
     }
     const file = readdirSync(folder).find((entry) => entry.endsWith('.tgz'));
     const bytes = readFileSync(join(folder, file));
     const actual = `sha512-${createHash('sha512').update(bytes).digest('base64')}`;
     if (actual !== integrity) {
-      throw new Error(`${name}@${version}: expected ${integrity}, npm delivered ${actual}. Nothing was used.`);
+      throw new Error(
+        `${name}@${version}: expected ${integrity}, npm delivered ${actual}. Nothing was used.`,
+      );
     }
     return bytes;
   } finally {

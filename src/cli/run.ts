@@ -25,7 +25,12 @@ export function runCommand(): Command {
     .option('-t, --target <name>', 'the board to build for')
     .option('--app <dir>', 'the project', '.')
     .option('--headless', 'print the console, take no input')
-    .option('-f, --forward <host:guest>', 'make a TCP port of the guest reachable at 127.0.0.1; may be given often', forward, [])
+    .option(
+      '-f, --forward <host:guest>',
+      'make a TCP port of the guest reachable at 127.0.0.1; may be given often',
+      forward,
+      [],
+    )
     .option('--fresh', 'start with an empty disk instead of the one of the last run')
     .option('--memory <MiB>', 'memory of the machine', count, 1024)
     .addHelpText(
@@ -52,10 +57,14 @@ Examples:
         memoryMb: options.memory,
         forwards: options.forward,
       });
-      for (const { host, guest } of machine.forwards) out.line(`http://127.0.0.1:${host} leads to port ${guest} of the device`);
+      for (const { host, guest } of machine.forwards)
+        out.line(`http://127.0.0.1:${host} leads to port ${guest} of the device`);
       const exit = await attachConsole(machine, { interactive: !options.headless });
       if (exit.reason === 'failed') {
-        throw exit.error ?? new FwError('machine-failed', `the machine ended with ${exit.signal ?? `status ${exit.code}`}`);
+        throw (
+          exit.error ??
+          new FwError('machine-failed', `the machine ended with ${exit.signal ?? `status ${exit.code}`}`)
+        );
       }
     });
 }
@@ -72,7 +81,8 @@ async function build(options: Options, out: Output): Promise<string> {
 
 function forward(text: string, before: Forward[]): Forward[] {
   const [, host, guest] = /^(\d{1,5}):(\d{1,5})$/.exec(text) ?? [];
-  if (host === undefined || guest === undefined) throw new InvalidArgumentError('It must be HOST:GUEST, such as 8080:80.');
+  if (host === undefined || guest === undefined)
+    throw new InvalidArgumentError('It must be HOST:GUEST, such as 8080:80.');
   return [...before, { host: Number(host), guest: Number(guest) }];
 }
 
