@@ -26,12 +26,12 @@ const common: BuildOptions = {
   sourcesContent: true,
   legalComments: 'none',
   charset: 'utf8',
-  // CommonJS packages inside an ES module expect require, __filename and __dirname. None of them may be declared in
-  // the module itself: ES modules often declare their own, and a second declaration is a syntax error.
+  // CommonJS packages inside an ES module expect require, __filename and __dirname. ES modules often declare their
+  // own: esbuild renames an app's `require`, but not the other two, and a second declaration is a syntax error.
   banner: {
     js: [
       "import { createRequire as __hearthCreateRequire } from 'node:module';",
-      'globalThis.require ??= __hearthCreateRequire(import.meta.url);',
+      'const require = __hearthCreateRequire(import.meta.url);',
       'const __hearthFilename = import.meta.filename, __hearthDirname = import.meta.dirname;',
     ].join('\n'),
   },

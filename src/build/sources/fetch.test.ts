@@ -184,10 +184,30 @@ describe('B7', () => {
       response.on('drain', more);
       more();
     };
-    await expect(fetching(source(await mirror(endless)))).rejects.toThrow(
-      `more than the locked ${BYTES.length} bytes`,
-    );
+    const received: number[] = [];
+    const base = await mirror(endless);
+    await expect(
+      fetchPackage(PKG, cache, (_name, bytes) => received.push(bytes), source(base)),
+    ).rejects.toThrow(`more than the locked ${BYTES.length} bytes`);
+    expect(Math.max(...received)).toBeLessThanOrEqual(BYTES.length);
     expect(asked).toHaveLength(1);
+  });
+
+  test('a server that is slow, but never silent, is waited for', async () => {
+    // Nine pieces, each well within the time that silence may last, all of them well beyond it.
+    const slow: RequestListener = (_, response) => {
+      let at = 0;
+      const timer = setInterval(() => {
+        const end = Math.min(BYTES.length, at + Math.ceil(BYTES.length / 9));
+        response.write(BYTES.subarray(at, end));
+        at = end;
+        if (at < BYTES.length) return;
+        clearInterval(timer);
+        response.end();
+      }, 100);
+    };
+    const bytes = await fetching({ ...source(await mirror(slow)), idleMs: 500 });
+    expect([bytes.equals(BYTES), asked.length]).toEqual([true, 1]);
   });
 
   test('a server that falls silent is left, and the error says so', async () => {
