@@ -110,15 +110,14 @@ static void load_line(struct modules *modules, struct module_line *line) {
   }
 }
 
-int modules_load_stage(struct modules *modules, const char *stage) {
-  int count = 0;
+bool modules_load_next(struct modules *modules, const char *stage) {
   for (size_t i = 0; i < modules->line_count; i++) {
     struct module_line *line = &modules->lines[i];
     if (line->done || strcmp(line->stage, stage) != 0 || !wanted(modules, line)) continue;
     load_line(modules, line);
-    count++;
+    return true;
   }
-  return count;
+  return false;
 }
 
 int modules_insert(const char *file, const char *parameters) {

@@ -32,8 +32,8 @@ void modules_add_alias(struct modules *modules, const char *alias);
 /* Every modalias below `bus_root` (/sys/bus): one look at boot; uevents tell the rest. */
 void modules_walk(struct modules *modules, const char *bus_root);
 
-/* Loads what a stage's lines ask for, each line once. Returns how many lines were loaded. */
-int modules_load_stage(struct modules *modules, const char *stage);
+/* Loads the next of a stage's lines that the hardware asks for, each line once. False when there is none now. */
+bool modules_load_next(struct modules *modules, const char *stage);
 
 /* Loads /modules/FILE into the kernel (finit_module). 0, or an errno; "is there already" is 0. */
 int modules_insert(const char *file, const char *parameters);

@@ -65,12 +65,14 @@ static void drain_uevents(struct stage1 *s) {
   }
 }
 
-/* Loads a stage's modules until what they bring up asks for no more. */
+static bool load_next(struct stage1 *s, const char *stage) {
+  watchdog_tick(&s->dog, now_ms());
+  drain_uevents(s);
+  return modules_load_next(&s->modules, stage);
+}
+
 static void load_stage(struct stage1 *s, const char *stage) {
-  do {
-    watchdog_tick(&s->dog, now_ms());
-    drain_uevents(s);
-  } while (modules_load_stage(&s->modules, stage) > 0);
+  while (load_next(s, stage));
 }
 
 static void arm_watchdog(struct stage1 *s) {
@@ -142,21 +144,22 @@ static bool try_disks(struct stage1 *s, bool only_own) {
   return found;
 }
 
+/* Looks after every driver: what the root does not need, hearthd loads later, beside other work. */
 static void find_root(struct stage1 *s) {
   int64_t start = now_ms();
-  load_stage(s, "root");
+  load_stage(s, "always");
   read_loader_variables(s);
   if (s->boot.slot[0] != 'a' && s->boot.slot[0] != 'b')
     boot_failed("neither the boot loader (LoaderEntrySelected) nor hearth.slot= says which slot this is");
   mkdir(ROOT, 0755);
   for (;;) {
+    bool more = load_next(s, "root");
     int64_t now = now_ms();
     bool only_own = s->loader_uuid[0] && now - start < OWN_DISK_WITHIN_MS;
     if (try_disks(s, only_own)) return;
     if (now - start > ROOT_WITHIN_MS) boot_failed(s->stranger[0] ? s->stranger : "no disk holds this firmware's root");
     struct pollfd event = {.fd = s->uevents, .events = POLLIN};
-    poll(&event, 1, poll_timeout(earlier(now + LOOK_EVERY_MS, s->dog.due), now));
-    load_stage(s, "root");
+    if (!more) poll(&event, 1, poll_timeout(earlier(now + LOOK_EVERY_MS, s->dog.due), now));
   }
 }
 
@@ -215,8 +218,7 @@ int stage1(void) {
   log_to_device(strcmp(s.boot.console, "none") != 0);
   s.uevents = open_uevents();
   ssize_t length = read_text("/modules/load", load, sizeof load);
-  if (length < 0) say("cannot read /modules/load: %s", strerror(errno));
-  if (length == (ssize_t)sizeof load - 1) say("/modules/load is too long: only its first %zd bytes count", length);
+  if (length < 0 || length == (ssize_t)sizeof load - 1) say("cannot read all of /modules/load: drivers may be missing");
   modules_parse(&s.modules, load);
   modules_walk(&s.modules, "/sys/bus");
   arm_watchdog(&s);

@@ -75,7 +75,11 @@ static void modules(char **argv) {
   modules_walk(&m, argv[1]);
   for (argv += 2; *argv; argv++) {
     if (**argv == '+') modules_add_alias(&m, *argv + 1);
-    else printf("%s: %d\n", *argv, modules_load_stage(&m, *argv));
+    else {
+      int count = 0;
+      while (modules_load_next(&m, *argv)) count++;
+      printf("%s: %d\n", *argv, count);
+    }
   }
   for (size_t i = 0; i < m.alias_count; i++) free(m.aliases[i]);
   for (size_t i = 0; i < m.loaded_count; i++) free(m.loaded[i]);

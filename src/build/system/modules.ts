@@ -83,7 +83,7 @@ function loadList(
   const always = (): string[] => ['*'];
   for (const name of wanted.watchdog) add('watchdog', name, byHardware);
   add('watchdog-fallback', 'softdog', always);
-  for (const name of wanted.always) add('root', name, always);
+  for (const name of wanted.always) add('always', name, always);
   for (const name of wanted.root) add('root', name, byHardware);
   return { lines, needed };
 }
