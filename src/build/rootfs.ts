@@ -58,7 +58,9 @@ const LINKS: [path: string, target: string][] = [
   ['usr/sbin/fsck.ext4', 'e2fsck'],
   ['etc/mtab', '/proc/mounts'],
   ['etc/resolv.conf', '/run/resolv.conf'],
-  ['var', 'run/var'],
+  // Programs that insist on /var find its writable corners.
+  ['var/run', '/run'],
+  ['var/tmp', '/tmp'],
 ];
 
 /** The skeleton of every root: folders, links and `firmware/rootfs`. */

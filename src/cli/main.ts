@@ -15,16 +15,27 @@ export async function main(args: string[]): Promise<number> {
     .addCommand(buildCommand())
     .addCommand(imageCommand())
     .addCommand(runCommand());
-  for (const command of program.commands) command.exitOverride();
+  for (const command of program.commands) {
+    command.exitOverride().showHelpAfterError(`(fw ${command.name()} --help shows the usage)`);
+    if (args.includes('--json')) command.configureOutput({ writeErr: () => {} });
+  }
   try {
     await program.parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    if (args.includes('--json')) process.stdout.write(`${JSON.stringify(errorJson(error))}\n`);
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return 0;
+      if (args.includes('--json')) printJson({ error: { code: 'wrong-usage', message: error.message } });
+      return 2;
+    }
+    if (args.includes('--json')) printJson(errorJson(error));
     else process.stderr.write(`${describeError(error)}\n`);
     return 1;
   }
+}
+
+function printJson(value: object): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
 function version(): string {

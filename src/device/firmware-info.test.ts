@@ -1,5 +1,14 @@
 import { expect, test } from 'vitest';
-import { DEFAULT_APP, DEFAULT_DATA, type FirmwareInfo, parseFirmwareInfo } from './firmware-info.ts';
+import { DEFAULT_DATA, type FirmwareInfo, parseFirmwareInfo } from './firmware-info.ts';
+
+const APP: FirmwareInfo['app'] = {
+  beatTimeoutMs: 10_000,
+  maxRestarts: 5,
+  restartWindowMs: 120_000,
+  stopTimeoutMs: 5_000,
+  onUnhealthy: 'stay',
+  env: {},
+};
 
 const info: FirmwareInfo = {
   product: 'hello',
@@ -9,7 +18,7 @@ const info: FirmwareInfo = {
   console: 'log',
   dev: false,
   exampleKey: false,
-  app: DEFAULT_APP,
+  app: APP,
   network: { hostname: 'hello', dhcp: true },
   data: DEFAULT_DATA,
   kernelVersion: '6.12',
@@ -23,8 +32,8 @@ test.each<[string, (broken: Record<string, unknown>) => void]>([
   ['version', (broken) => delete broken.version],
   ['console', (broken) => Object.assign(broken, { console: 'loud' })],
   ['app', (broken) => delete broken.app],
-  ['app.maxRestarts', (broken) => Object.assign(broken, { app: { ...DEFAULT_APP, maxRestarts: '5' } })],
-  ['app.onUnhealthy', (broken) => Object.assign(broken, { app: { ...DEFAULT_APP, onUnhealthy: 'explode' } })],
+  ['app.maxRestarts', (broken) => Object.assign(broken, { app: { ...APP, maxRestarts: '5' } })],
+  ['app.onUnhealthy', (broken) => Object.assign(broken, { app: { ...APP, onUnhealthy: 'explode' } })],
   ['network.hostname', (broken) => Object.assign(broken, { network: { dhcp: true } })],
   ['data.commitSeconds', (broken) => Object.assign(broken, { data: {} })],
 ])('a bad %s is named', (field, breakIt) => {

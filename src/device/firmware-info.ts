@@ -40,15 +40,7 @@ export interface FirmwareInfo {
   kernelVersion: string;
 }
 
-/** The defaults that `fw build` fills in for what fw.config.ts leaves out. */
-export const DEFAULT_APP: FirmwareInfo['app'] = {
-  beatTimeoutMs: 10_000,
-  maxRestarts: 5,
-  restartWindowMs: 120_000,
-  stopTimeoutMs: 5_000,
-  onUnhealthy: 'stay',
-  env: {},
-};
+/** What fw.config.ts does not say anything about. */
 export const DEFAULT_DATA: FirmwareInfo['data'] = { commitSeconds: 5 };
 
 export const FIRMWARE_FILE = '/etc/hearth/firmware.json';

@@ -5,6 +5,7 @@ import { describe, type Exec, type Result } from '../exec.ts';
 const CORRECTED = 1;
 /** "System should be rebooted": of meaning for a mounted root only. */
 const REBOOT = 2;
+const OPERATIONAL_ERROR = 8;
 
 export type CheckOutcome =
   /** Nothing was wrong, or only the journal had to be replayed. */
@@ -38,7 +39,12 @@ export async function check(
     onErrors();
   }
   const from = backup ? ['-b', String(backup.block), '-B', String(backup.blockSize)] : [];
-  const full = await exec('e2fsck', ['-f', '-y', ...from, device]);
+  let full = await exec('e2fsck', ['-f', '-y', ...from, device]);
+  // Growing while mounted leaves backup superblocks that ask for the journal. From one of those e2fsck replays it, makes
+  // the first superblock good, reads the backup again and gives up ("unable to set superblock flags"): once more,
+  // from the first.
+  if (full.code !== undefined && full.code & OPERATIONAL_ERROR)
+    full = await exec('e2fsck', ['-f', '-y', device]);
   if (succeeded(full)) return { kind: 'repaired', words: lastWords(full) };
   throw damaged(device, describe('e2fsck -y', full));
 }
