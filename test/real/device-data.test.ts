@@ -18,8 +18,13 @@ import { finishingSteps, format } from '../../src/device/data/format.ts';
 import { growFilesystem } from '../../src/device/data/grow.ts';
 import { mountExt4 } from '../../src/device/data/mounts.ts';
 import { prepareData } from '../../src/device/data/prepare.ts';
-import { LABEL_MAKING, probe } from '../../src/device/data/probe.ts';
-import { parseSuperblock, SUPERBLOCK_OFFSET, SUPERBLOCK_SIZE } from '../../src/device/data/superblock.ts';
+import { LABEL_DATA, LABEL_MAKING, probe } from '../../src/device/data/probe.ts';
+import {
+  parseSuperblock,
+  SUPERBLOCK_OFFSET,
+  SUPERBLOCK_SIZE,
+  withLabel,
+} from '../../src/device/data/superblock.ts';
 import { systemExec } from '../../src/device/exec.ts';
 
 // The data partition with the real mke2fs, e2fsck, resize2fs and kernel, on files and loop devices.
@@ -167,6 +172,27 @@ test('a lost primary superblock is damage, not blankness, and what was stored is
   expect(
     execFileSync('debugfs', ['-R', 'cat precious', path], { stdio: ['ignore', 'pipe', 'ignore'] }).toString(),
   ).toBe('to keep');
+});
+
+test('a backup that asks for the journal, as growing while mounted leaves it, is one to repair from', async () => {
+  const path = blankImage(640 * MiB);
+  await format(exec, openForWriting, path, 640 * MiB);
+  // The same with a first superblock that is gone, and with one that is torn: e2fsck looks for a backup itself then.
+  const asking = 32_768 * 4096;
+  using device = openDevice(path, 'write');
+  const backup = Buffer.from(device.read(asking, SUPERBLOCK_SIZE));
+  const NEEDS_RECOVERY = 4;
+  backup.writeUInt32LE(backup.readUInt32LE(0x60) | NEEDS_RECOVERY, 0x60);
+  overwrite(path, asking, withLabel(backup, LABEL_DATA));
+  const torn = copyOf(path);
+  overwrite(path, 0, new Uint8Array(4096));
+  const content = look(path);
+  expect(content.kind).toBe('damaged');
+  if (content.kind !== 'damaged') return;
+  expect((await check(exec, path, content.backup)).kind).toBe('repaired');
+  overwrite(torn, SUPERBLOCK_OFFSET + SUPERBLOCK_SIZE - 1, Uint8Array.of(0xff));
+  expect((await check(exec, torn)).kind).toBe('repaired');
+  expect([sound(path), sound(torn)]).toEqual([true, true]);
 });
 
 test('noise where the inodes were is repaired without a question', async () => {
