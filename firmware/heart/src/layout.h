@@ -19,5 +19,5 @@
 #define MBR_ROOT_B 6
 #define MBR_DATA 7
 
-/* The most of /modules/load that is read, the final NUL included. */
+/* The most of /modules/load that is read, the final NUL included; usb-storage alone has hundreds of lines. */
 #define LOAD_LIST_SIZE (1 * MIB)

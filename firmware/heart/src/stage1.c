@@ -203,7 +203,6 @@ _Noreturn static void enter_root(const struct stage1 *s) {
 
 int stage1(void) {
   static struct stage1 s;
-  /* usb-storage alone has 500 patterns. A list that does not fit would lose drivers without a word: say so. */
   static char load[LOAD_LIST_SIZE];
   struct timespec since_boot;
   clock_gettime(CLOCK_BOOTTIME, &since_boot);
