@@ -50,6 +50,7 @@ test.each([
   'ttyS',
   '../ttyUSB0',
   'i2c-1/x',
+  'snd/../sda',
 ])('%s stays with root', (name) => {
   expect(groupFor(name)).toBeUndefined();
 });

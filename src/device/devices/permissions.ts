@@ -25,7 +25,7 @@ const RULES: readonly [pattern: RegExp, group: GroupName][] = [
   [/^(video|media|v4l-subdev|radio|vbi)\d+$/, 'video'],
   [/^dri\/(card|renderD)\d+$/, 'video'],
   [/^fb\d+$/, 'video'],
-  [/^snd\/.+$/, 'audio'],
+  [/^snd\/[^/]+$/, 'audio'],
   [/^input\/(event|js|mouse)\d+$/, 'input'],
   [/^hidraw\d+$/, 'plugdev'],
   [/^bus\/usb\/\d+\/\d+$/, 'plugdev'],

@@ -57,3 +57,7 @@ test('lines that are no variables are passed over', () => {
     expect.objectContaining({ action: 'add', devpath: '/d', subsystem: '' }),
   ]);
 });
+
+test.each(['../sda', 'snd/../sda', '/etc/shadow', 'snd//x'])('no device is called %s', (devname) => {
+  expect(parse([`ACTION=add\nDEVPATH=/d\nSUBSYSTEM=sound\nDEVNAME=${devname}\nSEQNUM=1\n`])).toEqual([]);
+});

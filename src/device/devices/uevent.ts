@@ -40,13 +40,23 @@ function eventOf(values: ReadonlyMap<string, string>): Uevent | undefined {
   const action = values.get('ACTION');
   const devpath = values.get('DEVPATH');
   if (!action || !devpath) return undefined;
+  const devname = values.get('DEVNAME');
+  if (devname !== undefined && leavesDev(devname)) return undefined;
   return {
     action,
     devpath,
     subsystem: values.get('SUBSYSTEM') ?? '',
-    devname: values.get('DEVNAME'),
+    devname,
     modalias: values.get('MODALIAS'),
     interface: values.get('INTERFACE'),
     synthetic: values.get('SYNTH_UUID'),
   };
+}
+
+/**
+ * Input devices put texts of their own into their events (NAME, HID_NAME), and nothing keeps a newline out of these: a
+ * device may forge lines. What its node is called becomes a path that root changes, so that must stay in /dev.
+ */
+function leavesDev(devname: string): boolean {
+  return devname.split('/').some((part) => part === '' || part === '.' || part === '..');
 }
