@@ -51,7 +51,8 @@ function checkOne(
     throw new FwError('library-missing', `${path} needs ${missing}, which the firmware does not have`, {
       where: path,
       expected: `${missing} among the libraries of the system`,
-      remedy: 'Link it statically, ship it beside the addon, or take it into the target’s list of packages.',
+      remedy:
+        'Use a build of it that links the library statically, or take the library into the target’s list of packages.',
     });
   }
 }
