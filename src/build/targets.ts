@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { FwError } from '../errors.ts';
+import { nearest } from '../project/nearest.ts';
 import { type Lock, readLock } from './lock.ts';
-import { nearest } from './nearest.ts';
 import type { Target } from './target.ts';
 
 /** The folder of all targets, beside src/ in a checkout and beside the compiled code in the npm package. */

@@ -179,6 +179,8 @@ describe('a wrong value names its field and what it should be', () => {
     [{ name: 'sensor-' }, 'name', 'not ending with a dash'],
     [{ name: 's'.repeat(32) }, 'name', '1 to 31'],
     [{ version: '1.2' }, 'version', 'semantic version'],
+    [{ version: '1.02.3' }, 'version', 'semantic version'],
+    [{ version: '1.2.3-..' }, 'version', 'semantic version'],
     [{ app: 5 }, 'app', 'a path, or an object with `entry`'],
     [{ app: '' }, 'app', 'must not be empty'],
     [{ app: { entry: 'x', beatTimeoutMs: '5' } }, 'app.beatTimeoutMs', 'expected number, received string'],

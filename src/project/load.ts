@@ -1,11 +1,10 @@
 import { existsSync, statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { build } from 'esbuild';
 import type * as z from 'zod';
-import { nearest } from '../build/nearest.ts';
 import { FwError } from '../errors.ts';
 import { esbuildError, toolkitAlias } from './esbuild.ts';
+import { nearest } from './nearest.ts';
 import { appSchema, configSchema, type ResolvedConfig } from './schema.ts';
 import { parseSize } from './size.ts';
 
@@ -179,9 +178,4 @@ function unwrap(schema: unknown): unknown {
   if (inner?.def?.options)
     return inner.def.options.map(unwrap).find((option) => (option as { shape?: unknown }).shape);
   return schema;
-}
-
-/** package.json's text, for the bundle's cache key; empty when there is none. */
-export async function packageJson(dir: string): Promise<string> {
-  return readFile(join(dir, 'package.json'), 'utf8').catch(() => '');
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { parsePublicKey } from '../archive/public-key.ts';
+import { isVersion } from '../archive/version.ts';
 import { parseSize } from './size.ts';
 
 /** The fields of fw.config.ts. Descriptions are what the reference documentation says. */
@@ -10,9 +11,7 @@ const name = z
     /^[a-z]([a-z0-9-]{0,29}[a-z0-9])?$/,
     'must be 1 to 31 lower-case letters, digits and dashes, starting with a letter and not ending with a dash',
   );
-const semver = z
-  .string()
-  .regex(/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/, 'must be a semantic version such as 1.4.0');
+const semver = z.string().refine(isVersion, 'must be a semantic version such as 1.4.0');
 const ms = z.int().positive();
 const publicKey = z.string().superRefine((line, context) => {
   try {

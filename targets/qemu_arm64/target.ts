@@ -1,7 +1,6 @@
 import type { Target } from '../../src/build/target.ts';
+import { MiB } from '../../src/update/layout.ts';
 import { basePackages, fileSystems, usbDevices } from '../common.ts';
-
-const MiB = 1024 * 1024;
 
 /** QEMU's arm64 `virt` board, and arm64 machines with UEFI that look like it. */
 const target: Target = {

@@ -1,7 +1,6 @@
 import type { Target } from '../../src/build/target.ts';
+import { MiB } from '../../src/update/layout.ts';
 import { basePackages, fileSystems, usbDevices } from '../common.ts';
-
-const MiB = 1024 * 1024;
 
 /** Raspberry Pi 3 B, B+ and A+. Their boot ROM reads an MBR and a FAT16 control partition, nothing else. */
 const target: Target = {

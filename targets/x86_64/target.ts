@@ -1,7 +1,6 @@
 import type { Target } from '../../src/build/target.ts';
+import { MiB } from '../../src/update/layout.ts';
 import { basePackages, fileSystems, usbDevices } from '../common.ts';
-
-const MiB = 1024 * 1024;
 
 /** Mini PCs and virtual machines that boot by UEFI. Debian's generic kernel: the cloud one has no USB and few NICs. */
 const target: Target = {

@@ -1,11 +1,9 @@
 import { FormatError, FwError } from '../../errors.ts';
 import { sparseReader } from '../../formats/bytes.ts';
 import { type FatFile, readFat, writeFat } from '../../formats/fat/index.ts';
-import { FIRST_PARTITION } from '../../update/layout.ts';
+import { FIRST_PARTITION, SECTOR } from '../../update/layout.ts';
 import type { PiBoot } from '../target.ts';
 import { type BootInput, commandLine } from './cmdline.ts';
-
-const SECTOR = 512;
 
 /** The only bytes in which the boot partitions of slot a and b differ. */
 export interface SlotVariant {

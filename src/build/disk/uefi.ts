@@ -2,13 +2,11 @@ import { createHash } from 'node:crypto';
 import type { Piece } from '../../formats/bytes.ts';
 import { writeFat } from '../../formats/fat/index.ts';
 import { GPT_TYPES, writeGpt } from '../../formats/gpt.ts';
-import { PARTITION_NAMES, STATE_AREA } from '../../update/layout.ts';
+import { PARTITION_NAMES, SECTOR, STATE_AREA } from '../../update/layout.ts';
 import { loaderConf } from '../boot/uefi.ts';
 import type { UefiBoot } from '../target.ts';
 import { uuidFromHash } from '../uuid.ts';
 import type { DiskPlan } from './plan.ts';
-
-const SECTOR = 512;
 
 /** The GPT, and the EFI system partition with the boot loader, its configuration, and both slots' kernel images. */
 export function uefiDisk(

@@ -1,8 +1,9 @@
 import { FwError } from '../../errors.ts';
-import type { WriteStep } from '../../formats/bytes.ts';
+import type { ReadAt, WriteStep } from '../../formats/bytes.ts';
+import { MiB } from '../../update/layout.ts';
 import { describe, type Exec } from '../exec.ts';
 import type { OpenDevice } from './block.ts';
-import { LABEL_DATA, LABEL_MAKING, type ReadAt } from './probe.ts';
+import { LABEL_DATA, LABEL_MAKING } from './probe.ts';
 import {
   backupPlaces,
   parseSuperblock,
@@ -14,7 +15,6 @@ import {
 /** Opens the partition for reading and writing. */
 export type OpenForWriting = (device: string) => OpenDevice;
 
-const MiB = 1024 * 1024;
 /** A journal of this size suits a device's small writes; mke2fs would take 64 MiB and more on a large disk. */
 const JOURNAL_MIB = 16;
 /** Below it mke2fs's own, smaller journal is right. */

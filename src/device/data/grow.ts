@@ -2,11 +2,10 @@ import { FwError } from '../../errors.ts';
 import type { ReadAt, WriteStep } from '../../formats/bytes.ts';
 import { growGpt, readGpt } from '../../formats/gpt.ts';
 import { growMbr, readMbr } from '../../formats/mbr.ts';
-import { PARTITION_NAMES } from '../../update/layout.ts';
+import { MiB, PARTITION_NAMES } from '../../update/layout.ts';
 import { describe, type Exec } from '../exec.ts';
 import type { BlockInfo, OpenDevice } from './block.ts';
 
-const MiB = 1024 * 1024;
 /** A gap that is not worth a write to the partition table. The border behind the last partition is 1 MiB. */
 const NOT_WORTH_IT = 8 * MiB;
 

@@ -1,9 +1,10 @@
+import type { ReadAt } from '../../formats/bytes.ts';
 import type { DataState } from '../../otp/device.ts';
 import { describe, type Exec } from '../exec.ts';
 import { check } from './check.ts';
 import { format, type OpenForWriting } from './format.ts';
 import { mountExt4, mountedOn, mountVolatile, parseMounts } from './mounts.ts';
-import { type Content, probe, type ReadAt } from './probe.ts';
+import { type Content, probe } from './probe.ts';
 
 export interface DataOptions {
   /** The partition's node; undefined when the disk has none. */

@@ -1,3 +1,4 @@
+import type { ReadAt } from '../../formats/bytes.ts';
 import {
   backupPlaces,
   parseSuperblock,
@@ -19,9 +20,6 @@ export type Content =
   | { kind: 'filesystem'; superblock: Superblock }
   /** The first superblock is gone and a copy of it is not: what it describes may still be there. */
   | { kind: 'damaged'; backup: { block: number; blockSize: number } };
-
-/** Bytes at an offset of the partition; fewer when it ends there. Throws when the medium cannot be read. */
-export type ReadAt = (offset: number, length: number) => Uint8Array;
 
 /**
  * Tells a partition that was never formatted from one that was and is damaged: the first may be formatted, the second
