@@ -1,17 +1,25 @@
 import { defineConfig } from 'vitest/config';
 
-// Three layers, cheapest first: unit tests beside the code, tests against real programs, and tests that boot
-// real images in QEMU. The last share two cores, so their files run one at a time.
+// Three layers, cheapest first and one after the other: unit tests beside the code, tests against real programs, and
+// tests that boot real images in QEMU. An emulated machine wants both cores, so those files run one at a time.
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['src/**/*.test.ts', 'targets/**/*.test.ts'], testTimeout: 30_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'targets/**/*.test.ts'],
+          testTimeout: 30_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
       {
         test: {
           name: 'real',
           include: ['test/real/**/*.test.ts', 'firmware/heart/test/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 300_000,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -21,6 +29,7 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 600_000,
           fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],
