@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   existsSync,
@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -56,6 +57,14 @@ describe('what cannot be written is an error that names the file', () => {
     writeFileSync(join(dir, 'blocker'), '');
     const path = join(dir, 'blocker', 'file');
     await expect(writeWhole(path, [])).rejects.toMatchObject({ code: 'not-writable', where: path });
+  });
+
+  test('what is no file, such as a device, stays what it is', async () => {
+    const path = join(dir, 'pipe');
+    execFileSync('mkfifo', [path]);
+    await expect(writeWhole(path, [])).rejects.toMatchObject({ code: 'not-a-file', where: path });
+    expect(statSync(path).isFIFO()).toBe(true);
+    expect(readdirSync(dir)).toEqual(['pipe']);
   });
 
   test('a folder under the wanted name', async () => {

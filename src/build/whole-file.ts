@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { FwError } from '../errors.ts';
 
@@ -9,9 +9,11 @@ import { FwError } from '../errors.ts';
  * is made when it is missing. An error, or SIGINT, SIGTERM or SIGHUP, leaves nothing behind; after SIGKILL the
  * temporary file stays, under a name that nothing reads.
  * @returns what `write` returned
- * @throws FwError `disk-full`, `file-too-large`, `not-writable`, each naming `path`; what `write` throws itself
+ * @throws FwError `not-a-file`, `disk-full`, `file-too-large`, `not-writable`, each naming `path`; what `write` throws
+ *   itself
  */
 export async function writeWholeFile<T>(path: string, write: (file: FileHandle) => Promise<T>): Promise<T> {
+  await refuseSpecial(path);
   // Two builds of one project at once, even in two containers with equal process ids, must not share a name.
   const temporary = `${path}.part-${process.pid}-${randomBytes(4).toString('hex')}`;
   unfinished.add(temporary);
@@ -35,6 +37,18 @@ export async function writeWholeFile<T>(path: string, write: (file: FileHandle) 
     unfinished.delete(temporary);
     if (unfinished.size === 0) unwatchSignals();
   }
+}
+
+/** A rename would put a file in the place of /dev/sdb or /dev/null, for everybody, and root may do that. */
+async function refuseSpecial(path: string): Promise<void> {
+  const there = await lstat(path).catch(() => undefined);
+  if (!there || there.isFile() || there.isSymbolicLink() || there.isDirectory()) return;
+  throw new FwError('not-a-file', `${path} is a device, a pipe or a socket; it was left alone`, {
+    where: path,
+    expected: 'the name of a file, new or old',
+    remedy:
+      'Write to a file. To put an image on a card, copy it there: dd if=IMAGE of=DEVICE bs=4M conv=fsync',
+  });
 }
 
 /** The same for bytes that are at hand, or come one by one. */

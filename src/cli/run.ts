@@ -44,7 +44,9 @@ Examples:
   fw run hello-1.0.0-rpi3.fw --fresh    a firmware file, on an empty disk
   fw run --headless --target x86_64     for scripts: the console on standard output`,
     )
-    .action(async (file: string | undefined, options: Options) => {
+    .action(async (file: string | undefined, options: Options, command: Command) => {
+      if (file && options.target)
+        command.error(`error: ${file} has its target already; leave out --target, or the file`);
       const out = terminalOutput();
       const firmware = file ? resolve(file) : await build(options, out);
       const folder = join(file ? resolve(firmware, '..') : resolve(options.app), '.hearth', 'run');
@@ -58,7 +60,7 @@ Examples:
         forwards: options.forward,
       });
       for (const { host, guest } of machine.forwards)
-        out.line(`http://127.0.0.1:${host} leads to port ${guest} of the device`);
+        out.line(`127.0.0.1:${host} leads to port ${guest} of the device`);
       const exit = await attachConsole(machine, { interactive: !options.headless });
       if (exit.reason === 'failed') {
         throw (

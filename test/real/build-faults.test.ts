@@ -255,6 +255,7 @@ describe('exit codes and errors', () => {
     [[], 2],
     [['build', '--nonsense'], 2],
     [['build', 'extra'], 2],
+    [['run', 'x.fw', '--target', 'rpi3'], 2],
     [['image'], 2],
     [['image', 'x.fw'], 2],
     [['image', 'x.fw', '-o', 'y', '--size', 'huge'], 2],
