@@ -1,4 +1,9 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, type Exec } from '../exec.ts';
+
+/** A module takes a second to load on a slow board with a cold card; what is not there by then does not come. */
+const LOAD_TIMEOUT_MS = 10_000;
+const LOAD_LOOK_MS = 20;
 
 /** A line of /proc/mounts. */
 export interface Mount {
@@ -32,6 +37,20 @@ export interface MountRequest {
   target: string;
   readOnly: boolean;
   commitSeconds: number;
+}
+
+/**
+ * Waits until the kernel knows ext4. heart loads it while hearthd starts, and busybox's modprobe, which the kernel runs
+ * for a mount, takes a module that is still loading for one that is there: such a mount fails with `No such device`.
+ * @param filesystems gives /proc/filesystems
+ */
+export async function loadExt4(exec: Exec, filesystems: () => string): Promise<void> {
+  const known = (): boolean => /\text4$/m.test(filesystems());
+  if (known()) return;
+  await exec('modprobe', ['-q', 'ext4']);
+  // Otherwise mount says what is missing.
+  for (let waited = 0; !known() && waited < LOAD_TIMEOUT_MS; waited += LOAD_LOOK_MS)
+    await delay(LOAD_LOOK_MS);
 }
 
 /**

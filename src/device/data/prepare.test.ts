@@ -55,6 +55,7 @@ async function prepare(script: Script) {
       return 512 * 2 ** 20;
     },
     mounts: () => script.mounts ?? '',
+    filesystems: () => '\text4\n',
     say: (message) => said.push(message),
     onSlow: () => {},
   };

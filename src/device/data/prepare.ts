@@ -3,7 +3,7 @@ import type { DataState } from '../../otp/device.ts';
 import { describe, type Exec } from '../exec.ts';
 import { check } from './check.ts';
 import { format, type OpenForWriting } from './format.ts';
-import { mountExt4, mountedOn, mountVolatile, parseMounts } from './mounts.ts';
+import { loadExt4, mountExt4, mountedOn, mountVolatile, parseMounts } from './mounts.ts';
 import { type Content, probe } from './probe.ts';
 
 export interface DataOptions {
@@ -23,6 +23,8 @@ export interface DataEffects {
   growPartition(): Promise<number>;
   /** /proc/mounts. */
   mounts(): string;
+  /** /proc/filesystems. */
+  filesystems(): string;
   say(message: string): void;
   /** Making or repairing begins: what does not need /data should not wait for it. */
   onSlow(): void;
@@ -108,6 +110,7 @@ async function mount(
   effects: DataEffects,
 ): Promise<DataState> {
   const request = { device, target: options.target, commitSeconds: options.commitSeconds };
+  await loadExt4(effects.exec, effects.filesystems);
   let problem = await mountExt4(effects.exec, { ...request, readOnly: false });
   if (problem === undefined) return 'persistent';
   if (!checked) {

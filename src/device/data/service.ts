@@ -55,6 +55,7 @@ export function createDataService(
         openForWriting: (device) => openDevice(device, 'write'),
         growPartition: () => (boot.data === undefined ? Promise.resolve(0) : growDevice(boot.data)),
         mounts: () => readFileSync('/proc/mounts', 'utf8'),
+        filesystems: () => readFileSync('/proc/filesystems', 'utf8'),
         say,
         onSlow: effects.onSlow,
       });
