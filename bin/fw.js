@@ -1,17 +1,18 @@
 #!/usr/bin/env node
 // The door of the fw command. Everything behind it needs zstd in node:zlib (Node >= 22.15) and, in a checkout,
-// type stripping; on an older Node it starts itself again under the pinned one.
+// type stripping, and makes firmware whose bytes must not depend on the Node that is installed: on an older Node,
+// or one that compresses differently, it starts itself again under the pinned one.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import zlib from 'node:zlib';
-import { pinnedNode } from './pinned-node.js';
+import { compressesAsPinned, pinnedNode } from './pinned-node.js';
 
 const built = new URL('../dist/cli/main.js', import.meta.url);
 const source = new URL('../src/cli/main.ts', import.meta.url);
 const [major = 0] = process.versions.node.split('.').map(Number);
 
-if (major >= 24 && zlib.zstdCompress) {
+if (major >= 24 && zlib.zstdCompress && compressesAsPinned()) {
   const { main } = await import(existsSync(built) ? built.href : source.href);
   process.exitCode = await main(process.argv.slice(2));
 } else {

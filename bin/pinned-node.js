@@ -66,6 +66,16 @@ function npmCli() {
   return existsSync(path) ? path : undefined;
 }
 
+/**
+ * Whether this Node's compressors are those of the pinned one, so that a build gives the same bytes. Where no Node
+ * is pinned for the machine its own has to do.
+ */
+export function compressesAsPinned() {
+  const { node, zstd, zlib } = process.versions;
+  if (node === pins.version || !pins.packages[`${process.platform}-${process.arch}`]) return true;
+  return zstd === pins.zstd && zlib === pins.zlib;
+}
+
 /** The path of the pinned Node for this machine. Fetches it the first time (about 45 MB). */
 export function pinnedNode() {
   const platform = `${process.platform}-${process.arch}`;
