@@ -11,7 +11,7 @@ export interface Details {
 
 /**
  * A failure that the user, not Hearth, can mend: bad input, a full disk, a missing package. Printed without a
- * stack. `code` is stable, lower-case with dashes, and documented; anything else that is thrown is our bug.
+ * stack. `code` is stable, lower-case with dashes; anything else that is thrown is our bug.
  */
 export class FwError extends Error {
   readonly code: string;

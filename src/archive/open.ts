@@ -19,6 +19,7 @@ export interface ChunkBytes {
 
 /** The manifest and table are small; reading them takes a few of these. */
 const HEAD_PIECE = 64 * 1024;
+const BUILD_ONE = 'Build one with fw build, which says where it puts it.';
 
 /**
  * Opens a .fw for reading its payloads in any order. All but the payloads' bytes is verified by then: signature,
@@ -27,15 +28,20 @@ const HEAD_PIECE = 64 * 1024;
  */
 export async function openFirmware(path: string, options: ReadOptions): Promise<FirmwareFile> {
   const file = await open(path, 'r').catch((cause: unknown) => {
-    throw new FwError('fw-missing', `${path} cannot be opened`, {
+    throw new FwError('fw-missing', `${path} cannot be opened: ${(cause as Error).message}`, {
       where: path,
       expected: 'a .fw file',
+      remedy: BUILD_ONE,
       cause,
     });
   });
   try {
     if (!(await file.stat()).isFile()) {
-      throw new FwError('fw-missing', `${path} is not a file`, { where: path, expected: 'a .fw file' });
+      throw new FwError('fw-missing', `${path} is not a file`, {
+        where: path,
+        expected: 'a .fw file',
+        remedy: BUILD_ONE,
+      });
     }
     const head = await readHead(new ByteReader(pieces(file)), options);
     await checkFrame(file, head);
