@@ -91,6 +91,7 @@ test('hello says what it runs on, as a page and as JSON', async () => {
   });
   expect((await fetch(`${hello.base}/nothing`)).status).toBe(404);
   expect((await fetch(hello.base, { method: 'DELETE' })).status).toBe(405);
+  expect((await fetch(`${hello.base}//`)).status).toBe(404);
   expect(await hello.end('SIGTERM')).toBe(0);
 });
 

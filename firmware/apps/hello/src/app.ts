@@ -25,7 +25,8 @@ function facts(): Facts {
 
 function createApp(greeting: string): Server {
   return createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://device');
+    // Not by `new URL`, which throws at what a stranger may send, such as `GET //`.
+    const [pathname] = (request.url ?? '/').split('?', 1);
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.writeHead(405, { allow: 'GET, HEAD' }).end();
     } else if (pathname === '/') {

@@ -75,6 +75,7 @@ const refused: [method: string, url: string, status: number, message: RegExp][] 
   ['GET', '/', 404, /add_entry/],
   ['GET', '/add_entry?list=a&date=20170120&title=x', 405, /POST/],
   ['POST', '/add_entry', 400, /list is missing/],
+  ['GET', '//', 400, /not a URL/],
   ['POST', '/add_entry?list=a&date=20170230&title=x', 400, /no 2017-02-30/],
   ['POST', '/add_entry?list=a&date=2017-01-20&title=x', 400, /YYYYMMDD/],
   ['POST', '/add_entry?list=a&date=20170120', 400, /title is missing/],

@@ -11,7 +11,9 @@ const MAX_TITLE = 500;
 
 /** Reads method and URL; everything a caller can get wrong is named in the message. */
 export function parseRequest(method: string, url: string): Request {
-  const { pathname, searchParams } = new URL(url, 'http://todo');
+  const parsed = URL.parse(url, 'http://todo');
+  if (!parsed) return bad('the address of the request is not a URL');
+  const { pathname, searchParams } = parsed;
   const route = pathname === '/add_entry' ? 'POST' : pathname === '/entries' ? 'GET' : undefined;
   if (route === undefined) {
     return { kind: 'refuse', status: 404, message: 'There is POST /add_entry and GET /entries.' };
