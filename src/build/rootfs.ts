@@ -9,6 +9,9 @@ import type { Project } from '../project/load.ts';
 import type { Bundle } from './bundle/index.ts';
 import { directory, file, insert, symlink } from './tree.ts';
 
+/** Where Node, told to use source maps, looks for the one of the app. */
+const MAP_COMMENT = Buffer.from('//# sourceMappingURL=app.mjs.map\n');
+
 /** Puts the app, hearthd and what was configured onto a system's root. Changes and returns the tree. */
 export function addFirmware(
   root: DirNode,
@@ -16,7 +19,7 @@ export function addFirmware(
 ): DirNode {
   const { hearthd, app, project, info } = parts;
   insert(root, 'usr/lib/hearth/hearthd.mjs', file(hearthd.code));
-  insert(root, 'srv/app/app.mjs', file(app.code));
+  insert(root, 'srv/app/app.mjs', file(info.dev ? Buffer.concat([app.code, MAP_COMMENT]) : app.code));
   insert(root, 'srv/app/package.json', file('{"type":"module"}\n'));
   insert(root, 'srv/app/config.json', file(`${JSON.stringify(project.config.config)}\n`));
   // On the bench a stack trace that names the source is worth the bytes; hearthd sees the map and tells Node of it.
