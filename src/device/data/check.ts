@@ -5,7 +5,8 @@ import { describe, type Exec, type Result } from '../exec.ts';
 const CORRECTED = 1;
 /** "System should be rebooted": of meaning for a mounted root only. */
 const REBOOT = 2;
-const OPERATIONAL_ERROR = 8;
+
+const MAX_RUNS = 3;
 
 export type CheckOutcome =
   /** Nothing was wrong, or only the journal had to be replayed. */
@@ -40,11 +41,12 @@ export async function check(
   }
   const from = backup ? ['-b', String(backup.block), '-B', String(backup.blockSize)] : [];
   let full = await exec('e2fsck', ['-f', '-y', ...from, device]);
-  // Growing while mounted leaves backup superblocks that ask for the journal. From one of those e2fsck replays it, makes
-  // the first superblock good, reads the backup again and gives up ("unable to set superblock flags"): once more,
-  // from the first.
-  if (full.code !== undefined && full.code & OPERATIONAL_ERROR)
+  // Again, until nothing is found: one run may leave what only the next one sees. And growing while mounted leaves backup
+  // superblocks that ask for the journal: from one of those e2fsck replays it, makes the first superblock good,
+  // reads the backup again and gives up ("unable to set superblock flags").
+  for (let runs = 1; full.code !== undefined && full.code !== 0 && runs < MAX_RUNS; runs++) {
     full = await exec('e2fsck', ['-f', '-y', device]);
+  }
   if (succeeded(full)) return { kind: 'repaired', words: lastWords(full) };
   throw damaged(device, describe('e2fsck -y', full));
 }

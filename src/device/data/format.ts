@@ -41,10 +41,13 @@ const SMALL = 512 * MiB;
 export async function format(exec: Exec, open: OpenForWriting, device: string, size: number): Promise<void> {
   const journal = size < SMALL ? [] : ['-J', `size=${JOURNAL_MIB}`];
   const options = 'nodiscard,lazy_itable_init=1,lazy_journal_init=0';
+  // When that file's inode is damaged, e2fsck (1.47.2) frees it and leaves its number in the superblock: the app's
+  // directory gets the number, and the next check takes it for the orphan file and clears it.
+  const features = '^orphan_file';
   // -F: the partition may hold the remains of something else. -m 1: for root, so that a full /data still has room
   // for repairs.
   const made = await exec('mke2fs', [
-    ...['-q', '-F', '-t', 'ext4', '-L', LABEL_MAKING, '-m', '1', '-E', options],
+    ...['-q', '-F', '-t', 'ext4', '-O', features, '-L', LABEL_MAKING, '-m', '1', '-E', options],
     ...journal,
     device,
   ]);
