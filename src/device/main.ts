@@ -2,8 +2,9 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import type { DataState } from '../otp/device.ts';
-import { appEnvironment, killApp, letGo, spawnHeld } from './app/command.ts';
+import { appEnvironment, killApp, letGo, limitApp, spawnHeld } from './app/command.ts';
 import { type AppState, createRunner } from './app/runner.ts';
 import { MAX_REBOOTS, rebootReason } from './app/unhealthy.ts';
 import { BOOT_FILE, parseBootInfo } from './boot-info.ts';
@@ -44,6 +45,12 @@ if (process.env.HEART_FD !== undefined) {
 const boot = parseBootInfo(readFileSync(BOOT_FILE, 'utf8'));
 const exec = systemExec();
 mkdirSync(PATHS.run, { recursive: true });
+try {
+  limitApp(totalmem());
+} catch (error) {
+  // A kernel without the memory controller: the app runs all the same, and the kernel still ends it first.
+  say(`the app's memory is not limited: ${(error as Error).message}`);
+}
 // Before all else: Node needs as long to come up as everything here together.
 let held: ChildProcess | undefined = holdApp();
 if (info.dev) say('this is a development firmware: not for the field');

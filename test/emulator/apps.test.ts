@@ -14,6 +14,7 @@ const STOP_TIMEOUT_MS = 4_000;
 /** An app that misbehaves in the way that the path of a request names. */
 const BAD_APP = `
 import { spawn } from 'node:child_process';
+import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { run } from 'hearthfw';
 const hoard: Buffer[] = [];
@@ -21,6 +22,12 @@ const misbehave: Record<string, () => unknown> = {
   '/spin': () => { for (;;); },
   '/hoard': () => setInterval(() => hoard.push(Buffer.alloc(32 << 20, 1)), 1),
   '/flood': () => { const line = 'x'.repeat(1 << 16) + '\\n'; setInterval(() => { for (let i = 0; i < 64; i++) process.stdout.write(line); }, 1); },
+  '/fill': () => {
+    const block = Buffer.alloc(1 << 20, 1);
+    for (const folder of ['/tmp', '/dev/shm']) {
+      try { for (;;) appendFileSync(folder + '/fill', block); } catch {}
+    }
+  },
   '/child': () => spawn('sleep', ['100000'], { detached: true, stdio: 'ignore' }).unref(),
   '/deaf': () => { process.on('SIGTERM', () => {}); process.on('message', () => {}); for (;;); },
 };
@@ -89,6 +96,19 @@ describe('an app that misbehaves never takes the device down (x86_64)', () => {
     await machine.console.waitFor(/\[hearth\] the app died of SIGKILL/, RECOVERY);
     await healthyAgain();
     expect(await machine.shell.text('dmesg | grep -c "Out of memory\\|oom-kill"')).not.toBe('0');
+  });
+
+  test('one that fills every memory file system leaves hearthd its memory (R2)', async () => {
+    const before = await ask(machine, '/fill');
+    await machine.shell.text(
+      `while [ -d /proc/${before} ] && ! [ -e /dev/shm/fill ]; do usleep 200000; done; sleep 5`,
+    );
+    expect(
+      Number(await machine.shell.text("awk '/MemAvailable/ { print $2 }' /proc/meminfo")),
+    ).toBeGreaterThan(100_000);
+    expect(await pidOf('hearthd')).toBe(hearthd);
+    await machine.shell.text(`rm -f /tmp/fill /dev/shm/fill; kill -9 ${before} 2>/dev/null; true`);
+    await healthyAgain();
   });
 
   test('what it started dies with it (R3)', async () => {

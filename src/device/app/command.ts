@@ -9,6 +9,21 @@ import { APP_USER, PATHS } from '../paths.ts';
 /** Of two processes that need more memory than there is, the kernel ends the app: hearthd brings it back. */
 const OOM_SCORE_ADJ = 500;
 
+/** Of the memory, how much the app may have, files that it writes to /tmp and /dev/shm included. */
+const MEMORY_SHARE = 0.75;
+/** Processes and threads; a Node process has a dozen. */
+const MOST_TASKS = 1024;
+
+/**
+ * Sets what the app's cgroup may take. Ending an app does not free what it wrote to a memory file system: without a
+ * limit hearthd would be the next to go.
+ * @param memory of the whole device, bytes
+ */
+export function limitApp(memory: number, cgroup: string = PATHS.appCgroup): void {
+  writeFileSync(`${cgroup}/memory.max`, String(Math.floor(memory * MEMORY_SHARE)));
+  writeFileSync(`${cgroup}/pids.max`, String(MOST_TASKS));
+}
+
 /** What the app finds in its environment, but for HEARTH_DATA_STATE; `src/otp/device.ts` reads it. */
 export function appEnvironment(
   info: FirmwareInfo,

@@ -1,10 +1,20 @@
-import { chmodSync, chownSync, readdirSync } from 'node:fs';
+import { chmodSync, chownSync, readdirSync, readFileSync } from 'node:fs';
 import { DEVICE_MODE, GROUPS, groupFor, RULED_DIRECTORIES } from './permissions.ts';
 
-/** Hands a device node to its group. False when no rule is for it, or when it has gone again. */
+/** The serial ports that carry the console: an app that may write to them could say anything in heart's name. */
+function consoles(): string[] {
+  try {
+    return readFileSync('/sys/class/tty/console/active', 'utf8').trim().split(' ');
+  } catch {
+    // A kernel without a console.
+    return [];
+  }
+}
+
+/** Hands a device node to its group. False when no rule is for it, when it is a console, or when it has gone again. */
 export function grant(dev: string, name: string): boolean {
   const group = groupFor(name);
-  if (!group) return false;
+  if (!group || consoles().includes(name)) return false;
   try {
     chownSync(`${dev}/${name}`, 0, GROUPS[group]);
     chmodSync(`${dev}/${name}`, DEVICE_MODE);

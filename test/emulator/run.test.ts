@@ -1,0 +1,50 @@
+import { cp } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { temporaryFolder } from '../firmware.ts';
+import { outcome, startFw } from '../real/fw.ts';
+
+const APPS = join(import.meta.dirname, '..', '..', 'firmware', 'apps');
+
+/** Resolves when the command has printed a match; rejects when it ends first. */
+function printed(child: ReturnType<typeof startFw>, pattern: RegExp): Promise<RegExpExecArray> {
+  return new Promise((resolve, reject) => {
+    let seen = '';
+    const look = (text: string): void => {
+      seen += text;
+      const match = pattern.exec(seen);
+      if (match) resolve(match);
+    };
+    child.stdout?.setEncoding('utf8').on('data', look);
+    child.stderr?.setEncoding('utf8').on('data', look);
+    child.once('close', () => reject(new Error(`fw ended before it printed ${pattern}:\n${seen}`)));
+  });
+}
+
+test('fw run builds, boots, forwards a port, keeps the disk, and ends with the machine', async () => {
+  await using folder = await temporaryFolder();
+  // Without what a developer's own builds and runs have left there.
+  const isSource = (path: string): boolean => !/\.hearth$|\.fw$|\.fw\.map$/.test(path);
+  await cp(APPS, join(folder.path, 'apps'), { recursive: true, filter: isSource });
+  const cwd = join(folder.path, 'apps', 'hello');
+
+  const first = startFw(['run', '--target', 'x86_64', '--headless', '--forward', '0:8080'], { cwd });
+  const ended = outcome(first);
+  const [, port] = await printed(first, /127\.0\.0\.1:(\d+)/);
+  await printed(first, /\[hearth\] ready target=x86_64 .*\n/);
+  expect(await (await fetch(`http://127.0.0.1:${port}/health`)).json()).toMatchObject({
+    ok: true,
+    target: 'x86_64',
+  });
+  first.kill('SIGINT');
+  const { code, stderr, stdout } = await ended;
+  expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('(made)') });
+  expect(stdout).toContain('[hearth] last reset: first-boot');
+
+  // The same firmware again, as a file: the disk is the one of before, which was cut off.
+  const again = startFw(['run', 'hello-1.0.0-x86_64.fw', '--headless'], { cwd });
+  const endedAgain = outcome(again);
+  await printed(again, /\[hearth\] last reset: unknown \(power loss/);
+  again.kill('SIGTERM');
+  expect(await endedAgain).toMatchObject({ code: 0, stderr: expect.stringContaining('(kept)') });
+});
