@@ -1,15 +1,19 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeImage as writeDisk } from '../../src/build/image.ts';
 import { seededRandom } from '../../src/build/test-random.ts';
 import type { Machine } from '../../src/host/machine.ts';
 import { MiB } from '../../src/update/layout.ts';
 import { buildExample, temporaryFolder } from '../firmware.ts';
+import { run } from '../real/disk-file.ts';
 import { expectGoodData, growDisk, planOf, readImage, writeImage } from './disk.ts';
 import { Bench } from './harness.ts';
 
 const BOOT = { timeoutMs: 240_000 };
 const RECOVERY = { timeoutMs: 120_000 };
 const GiB = 1024 * MiB;
+/** ext4's block group of 32,768 blocks of 4 KiB; some begin with a copy of the superblock. */
+const GROUP = 128 * MiB;
 /** A night's run takes more: HEARTH_CUTS=100. */
 const CUTS = Number(process.env.HEARTH_CUTS ?? 4);
 /** From the first line about /data to the ready line, as far as nothing has measured it yet. */
@@ -120,9 +124,10 @@ describe('the data partition (x86_64)', () => {
 
   test('is made anew when nothing of it is left', async () => {
     const { data } = await planOf('x86_64', bench.disk);
-    const bytes = noise(64 * MiB);
-    for (let at = 0; at < data.length; at += bytes.length) {
-      await writeImage(bench.disk, data.offset + at, bytes.subarray(0, data.length - at));
+    // All that describes it: its beginning, and every place where a copy of the superblock may be.
+    await writeImage(bench.disk, data.offset, noise(64 * MiB));
+    for (let at = GROUP; at < data.length; at += GROUP) {
+      await writeImage(bench.disk, data.offset + at, noise(MiB));
     }
     await boot();
     expect(said()).toEqual(['[hearth] making /data']);
@@ -158,27 +163,36 @@ function noise(length: number): Buffer {
 }
 
 describe('power cuts while /data is made and grows for the first time (P11)', () => {
-  let random: () => number;
-  beforeAll(() => {
-    random = seededRandom('power cuts');
-  });
+  const disks: string[] = [];
 
-  test.for(Array.from({ length: CUTS }, (_, n) => n + 1))('cut %i', async () => {
+  // One boot, stopped at each moment for a copy of its disk: what a cut at that moment would have left.
+  beforeAll(async () => {
+    const random = seededRandom('power cuts');
+    const moments = Array.from({ length: CUTS }, () => Math.round(random() * windowMs)).sort((a, b) => a - b);
     await using bench = await Bench.open({ emulator: 'q35', image });
     await growDisk(bench.disk, 2 * GiB);
-    const afterMs = Math.round(random() * windowMs);
-    const first = await bench.start();
-    await first.console.waitFor('[hearth] making /data', BOOT);
-    await new Promise((resolve) => setTimeout(resolve, afterMs));
-    await first.cutPower();
+    const machine = await bench.start();
+    await machine.console.waitFor('[hearth] making /data', BOOT);
+    for (const [index, moment] of moments.entries()) {
+      await delay(moment - (moments[index - 1] ?? 0));
+      await machine.qmp.execute('stop');
+      const disk = `${folder.path}/cut-${index + 1}.img`;
+      expect(run('cp', '--sparse=always', bench.disk, disk)).toMatchObject({ status: 0 });
+      await machine.qmp.execute('cont');
+      disks.push(disk);
+      console.log(`cut ${index + 1}: ${moment} of ${Math.round(windowMs)} ms after the beginning`);
+    }
+  });
+
+  test.for(Array.from({ length: CUTS }, (_, n) => n + 1))('cut %i', async (number) => {
+    await using bench = await Bench.open({ emulator: 'q35', image: disks[number - 1] ?? '' });
     const { data } = await planOf('x86_64', bench.disk);
     const label = (await readImage(bench.disk, data.offset + 1024 + 0x78, 16)).toString('latin1');
-    const left = label.replaceAll('\0', '') || 'no file system';
-    console.log(`power cut ${afterMs} of ${Math.round(windowMs)} ms after the beginning left: ${left}`);
-    const second = await bench.start();
-    await second.console.waitFor(/\[hearth\] ready /, BOOT);
-    expect(await mounted(second), `cut after ${afterMs} ms`).toBe('/dev/vda5 ext4 rw');
-    await powerOff(second);
+    console.log(`cut ${number} left: ${label.replaceAll('\0', '') || 'no file system'}`);
+    const machine = await bench.start();
+    await machine.console.waitFor(/\[hearth\] ready /, BOOT);
+    expect(await mounted(machine)).toBe('/dev/vda5 ext4 rw');
+    await powerOff(machine);
     await expectGoodData('x86_64', bench.disk);
   });
 });
