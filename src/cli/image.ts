@@ -1,18 +1,19 @@
 import { resolve } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { writeImage } from '../build/image.ts';
 import { parseSize } from '../project/size.ts';
-import { megabytes, terminalOutput } from './output.ts';
+import { megabytes } from './output.ts';
+import { type CommonOptions, printResult, verb } from './verb.ts';
 
-interface Options {
+interface Options extends CommonOptions {
   output: string;
   size?: number;
-  json?: boolean;
 }
 
 export function imageCommand(): Command {
-  return new Command('image')
-    .description('Make the image of a whole disk from a firmware')
+  return verb('image', 'Make the image of a whole disk from a firmware', [
+    'fw image hello-1.0.0-x86_64.fw -o disk.img --size 4GiB',
+  ])
     .argument('<file.fw>', 'the firmware')
     .requiredOption('-o, --output <disk.img>', 'the image')
     .option(
@@ -20,17 +21,15 @@ export function imageCommand(): Command {
       "of the whole disk, bytes or '4 GiB'; the default is the least that fits",
       diskSize,
     )
-    .option('--json', 'print one JSON object about the result')
-    .addHelpText('after', '\nExample:\n  fw image hello-1.0.0-x86_64.fw -o disk.img --size 4GiB')
     .action(async (file: string, options: Options) => {
       const result = await writeImage(resolve(file), resolve(options.output), {
         ...(options.size ? { size: options.size } : {}),
       });
-      if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
-      else
-        terminalOutput().line(
-          `${result.path}  ${megabytes(result.size)} disk, ${megabytes(result.written)} written`,
-        );
+      printResult(
+        result,
+        options,
+        () => `${result.path}  ${megabytes(result.size)} disk, ${megabytes(result.written)} written`,
+      );
     });
 }
 

@@ -1,9 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { buildCommand } from './build.ts';
-import { imageCommand } from './image.ts';
 import { describeError, errorJson } from './output.ts';
-import { runCommand } from './run.ts';
+import { verbs } from './verbs.ts';
 
 /** Runs the fw command. Returns the exit code: 0 ok, 1 failed, 2 wrong usage. */
 export async function main(args: string[]): Promise<number> {
@@ -11,10 +9,10 @@ export async function main(args: string[]): Promise<number> {
     .description('Turns a TypeScript app into firmware, and runs it.')
     .version(version(), '-V, --version')
     .showHelpAfterError('(fw --help shows the usage)')
-    .exitOverride()
-    .addCommand(buildCommand())
-    .addCommand(imageCommand())
-    .addCommand(runCommand());
+    .exitOverride();
+  for (const [heading, group] of verbs()) {
+    for (const command of group) program.addCommand(command.helpGroup(heading));
+  }
   for (const command of program.commands) {
     command.exitOverride().showHelpAfterError(`(fw ${command.name()} --help shows the usage)`);
     if (args.includes('--json')) command.configureOutput({ writeErr: () => {} });

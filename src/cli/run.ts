@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { emulatedDisk } from '../build/emulated-disk.ts';
 import { buildFirmware } from '../build/firmware.ts';
 import { FwError } from '../errors.ts';
@@ -8,8 +8,9 @@ import type { Forward } from '../host/qemu/args.ts';
 import { startMachine } from '../host/start.ts';
 import { loadProject } from '../project/load.ts';
 import { type Output, terminalOutput } from './output.ts';
+import { type CommonOptions, verb } from './verb.ts';
 
-interface Options {
+interface Options extends CommonOptions {
   target?: string;
   app: string;
   headless?: boolean;
@@ -19,8 +20,11 @@ interface Options {
 }
 
 export function runCommand(): Command {
-  return new Command('run')
-    .description('Boot a firmware in QEMU, from its disk image, through the real boot loader')
+  return verb('run', 'Boot a firmware in QEMU, from its disk image, through the real boot loader', [
+    'fw run --forward 8080:8080            build, boot, and reach the app at http://127.0.0.1:8080',
+    'fw run hello-1.0.0-rpi3.fw --fresh    a firmware file, on an empty disk',
+    'fw run --headless --target x86_64     for scripts: the console on standard output',
+  ])
     .argument('[file.fw]', 'the firmware; the default builds the project first')
     .option('-t, --target <name>', 'the board to build for')
     .option('--app <dir>', 'the project', '.')
@@ -37,12 +41,7 @@ export function runCommand(): Command {
       'after',
       `
 The disk is kept in .hearth/run of the project: /data survives from run to run, as on a device.
-Ctrl-A X ends the machine.
-
-Examples:
-  fw run --forward 8080:8080            build, boot, and reach the app at http://127.0.0.1:8080
-  fw run hello-1.0.0-rpi3.fw --fresh    a firmware file, on an empty disk
-  fw run --headless --target x86_64     for scripts: the console on standard output`,
+Ctrl-A X ends the machine.`,
     )
     .action(async (file: string | undefined, options: Options, command: Command) => {
       if (file && options.target)
