@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import zlib from 'node:zlib';
 import { compressesAsPinned, pinnedNode } from './pinned-node.js';
 
-const built = new URL('../dist/cli/main.js', import.meta.url);
+const built = new URL('../src/cli/main.js', import.meta.url);
 const source = new URL('../src/cli/main.ts', import.meta.url);
 const [major = 0] = process.versions.node.split('.').map(Number);
 
