@@ -12,7 +12,7 @@ import type { DirNode } from '../../src/formats/tree.ts';
 import { loadProject } from '../../src/project/load.ts';
 import { CACHE, copyHello, fwJson } from './fw.ts';
 
-/** B2: what comes from the cache is what would be made: an empty cache gives the same bytes. */
+/** B2: what comes from the cache is what would be made: an empty cache gives the same bytes. `package.test.ts` does so for a whole firmware. */
 let dir: string;
 beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), 'hearth-cold-'));
@@ -62,19 +62,4 @@ describe("the app's part of a root", () => {
     expect(cache.counts).toEqual({ hits: made.misses, misses: made.misses });
     expect([cold, warm]).toEqual([without, without]);
   });
-});
-
-// About a minute: nothing but the downloads is there. No time is judged here; `npm run bench` does that.
-test('a whole firmware is the same from an empty cache', { timeout: 600_000 }, async () => {
-  const app = await copyHello(join(dir, 'whole'));
-  const cold = join(dir, 'cache');
-  mkdirSync(cold);
-  symlinkSync(join(CACHE, 'downloads'), join(cold, 'downloads'));
-  const build = (name: string, env = {}): Promise<BuildResult> =>
-    fwJson<BuildResult>(['build', '--app', app, '--target', 'x86_64', '--out', join(dir, name)], { env });
-  const warm = await build('warm.fw');
-  const anew = await build('cold.fw', { HEARTH_CACHE: cold });
-  expect(anew.cached).toMatchObject({ system: false, files: { hits: 0 } });
-  expect(anew.uuid).toBe(warm.uuid);
-  expect(sha256(readFileSync(anew.path))).toBe(sha256(readFileSync(warm.path)));
 });

@@ -15,6 +15,8 @@ export interface FwOptions {
   env?: Record<string, string>;
   /** A program and arguments that run fw as theirs, such as `UMASK_077`. */
   within?: string[];
+  /** Another fw than this checkout's: the path of its fw.js. */
+  door?: string;
 }
 
 export interface Outcome {
@@ -27,8 +29,11 @@ export interface Outcome {
 export const UMASK_077 = ['sh', '-c', 'umask 077 && exec "$0" "$@"'];
 
 /** Starts the real command, as a user's shell would. */
-export function startFw(args: string[], { cwd, env, within = [] }: FwOptions = {}): ChildProcess {
-  const [program = '', ...rest] = [...within, process.execPath, DOOR, ...args];
+export function startFw(
+  args: string[],
+  { cwd, env, within = [], door = DOOR }: FwOptions = {},
+): ChildProcess {
+  const [program = '', ...rest] = [...within, process.execPath, door, ...args];
   return spawn(program, rest, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env.PATH, HEARTH_CACHE: CACHE, ...env },
