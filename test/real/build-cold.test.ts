@@ -1,16 +1,15 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bundleApp, bundleHearthd } from '../../src/build/bundle/index.ts';
 import { Cache } from '../../src/build/cache.ts';
-import type { BuildResult } from '../../src/build/firmware.ts';
 import { directory, file, insert } from '../../src/build/tree.ts';
 import { type BlockCache, writeSquashfs, zstdCompressor } from '../../src/formats/squashfs/index.ts';
 import type { DirNode } from '../../src/formats/tree.ts';
 import { loadProject } from '../../src/project/load.ts';
-import { CACHE, copyHello, fwJson } from './fw.ts';
+import { copyHello } from './fw.ts';
 
 /** B2: what comes from the cache is what would be made: an empty cache gives the same bytes. `package.test.ts` does so for a whole firmware. */
 let dir: string;
@@ -18,8 +17,6 @@ beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), 'hearth-cold-'));
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
-
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 describe("the app's part of a root", () => {
   async function tree(): Promise<DirNode> {
