@@ -34,7 +34,10 @@ const installed = (): string => join(project, 'node_modules', 'hearthfw');
 
 describe('the tarball', () => {
   test('is what publint expects of a package', async () => {
-    const { messages, pkg } = await publint({ pack: { tarball: new Uint8Array(readFileSync(tarball)).buffer }, strict: true });
+    const { messages, pkg } = await publint({
+      pack: { tarball: new Uint8Array(readFileSync(tarball)).buffer },
+      strict: true,
+    });
     expect(messages.map((message) => formatMessage(message, pkg))).toEqual([]);
   });
 
