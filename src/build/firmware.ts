@@ -15,6 +15,7 @@ import { buildPiBoot } from './boot/pi.ts';
 import { buildUki } from './boot/uefi.ts';
 import { type Bundle, bundleApp, bundleHearthd } from './bundle/index.ts';
 import { Cache } from './cache.ts';
+import type { OnProgress } from './progress.ts';
 import { addFirmware, addIdentity } from './rootfs.ts';
 import { findSigner } from './signing.ts';
 import { checkElfFiles } from './system/elf-check.ts';
@@ -30,7 +31,7 @@ export interface BuildOptions {
   /** Path of the .fw; default NAME-VERSION-TARGET.fw in the project. */
   out?: string;
   /** Told what is being done, for people. */
-  onStep?: (text: string) => void;
+  onProgress?: OnProgress;
 }
 
 export interface BuildResult {
@@ -72,9 +73,11 @@ async function buildOnce(project: Project, options: BuildOptions): Promise<Build
   const { target } = loaded;
   const signer = await findSigner(project);
   const cache = new Cache(cacheDir());
-  const clock = new StepClock(options.onStep ?? (() => {}));
+  const tell = options.onProgress ?? (() => {});
+  const clock = new StepClock();
 
-  const system = await clock.run('system', () => prepareSystem(loaded, cache, options.onStep ?? (() => {})));
+  const system = await clock.run('system', () => prepareSystem(loaded, cache, tell));
+  tell({ step: 'bundling the app' });
   const [hearthd, app] = await clock.run('bundle', () =>
     Promise.all([bundleHearthd(), bundleApp(project, target.arch)]),
   );
@@ -85,6 +88,8 @@ async function buildOnce(project: Project, options: BuildOptions): Promise<Build
   addIdentity(root, { ...info, uuid });
   if (app.addons.size > 0) await checkElfFiles(root, target.arch);
 
+  const compressing = 'compressing the root file system';
+  tell({ step: compressing });
   const squashfs = await clock.run('root', () =>
     writeSquashfs(root, {
       blockSize: ROOT_BLOCK,
@@ -94,12 +99,15 @@ async function buildOnce(project: Project, options: BuildOptions): Promise<Build
       compressorVersion: process.versions.zstd ?? 'unknown',
       cache: { get: (key) => cache.get('blocks', key), put: (key, value) => cache.put('blocks', key, value) },
       last: ['/srv/app', '/usr/lib/hearth', '/etc/hearth'],
+      onProgress: (done, total) => tell({ step: compressing, bytes: { done, total } }),
     }),
   );
   if (squashfs.size > target.rootSlotSize) throw rootTooLarge(squashfs, target.rootSlotSize);
+  tell({ step: 'making the boot files' });
   const boot = await clock.run('boot', () => bootPayloads(loaded, project, system, uuid));
 
   const path = options.out ?? join(project.dir, `${info.product}-${info.version}-${target.name}.fw`);
+  tell({ step: 'writing the firmware' });
   const written = await clock.run('firmware', () =>
     writeToFile(
       path,
@@ -263,14 +271,8 @@ function seconds(iso: string): number {
 /** Times each step of the pipeline. */
 class StepClock {
   readonly seconds: Record<string, number> = {};
-  readonly #tell: (text: string) => void;
-
-  constructor(tell: (text: string) => void) {
-    this.#tell = tell;
-  }
 
   async run<T>(name: string, work: () => Promise<T>): Promise<T> {
-    this.#tell(name);
     const start = performance.now();
     try {
       return await work();

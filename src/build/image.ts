@@ -6,6 +6,7 @@ import { ENV, MiB } from '../update/layout.ts';
 import { piDisk } from './disk/pi.ts';
 import { type DiskPlan, planDisk } from './disk/plan.ts';
 import { uefiDisk } from './disk/uefi.ts';
+import type { OnProgress } from './progress.ts';
 import type { Target } from './target.ts';
 import { loadTarget } from './targets.ts';
 import { diskError, writeWholeFile } from './whole-file.ts';
@@ -29,6 +30,7 @@ export interface ImageOptions {
   size?: number;
   /** Write onto an existing image of that size: the data partition stays as it is. */
   keepData?: boolean;
+  onProgress?: OnProgress;
 }
 
 /**
@@ -38,7 +40,7 @@ export interface ImageOptions {
 export async function writeImage(
   firmware: string,
   path: string,
-  { size, keepData = false }: ImageOptions = {},
+  { size, keepData = false, onProgress = () => {} }: ImageOptions = {},
 ): Promise<ImageResult> {
   const fw = await openFirmware(firmware, { trust: 'self' });
   try {
@@ -47,7 +49,7 @@ export async function writeImage(
     const dataSize = manifest.dataSize ?? DEFAULT_DATA_SIZE;
     const plan = planDisk({ target, dataSize, ...(size === undefined ? {} : { diskSize: size }) });
     const pieces = [...(await bootPieces(fw, target, plan)), ...envPieces(fw)];
-    const fill = (file: FileHandle): Promise<number> => fillDisk(file, plan, pieces, fw);
+    const fill = (file: FileHandle): Promise<number> => fillDisk(file, plan, pieces, fw, onProgress);
     const written = keepData ? await writeOnto(path, fill) : await writeAnew(path, plan.size, fill);
     const { uuid, version } = manifest;
     return { path, size: plan.size, written, uuid, version, target: target.name };
@@ -103,11 +105,15 @@ async function fillDisk(
   plan: DiskPlan,
   pieces: Piece[],
   fw: FirmwareFile,
+  tell: OnProgress,
 ): Promise<number> {
+  const root = fw.manifest.payloads.find(({ name }) => name === 'root');
+  const total = pieces.reduce((sum, { bytes }) => sum + bytes.length, root?.size ?? 0);
   let written = 0;
   const put = async (offset: number, bytes: Uint8Array): Promise<void> => {
     await writeAt(file, offset, bytes);
     written += bytes.length;
+    tell({ step: 'writing the disk', bytes: { done: written, total } });
   };
   for (const { offset, bytes } of pieces) await put(offset, bytes);
   for await (const { offset, bytes } of fw.read('root')) await put(plan.root[0].offset + offset, bytes);

@@ -26,7 +26,7 @@ export function buildCommand(): Command {
       const result = await buildFirmware(project, {
         ...(options.target ? { target: options.target } : {}),
         ...(options.out ? { out: resolve(options.out) } : {}),
-        onStep: (text) => out.step(text),
+        onProgress: (progress) => out.step(progress.step),
       });
       out.done();
       if (result.exampleKey)

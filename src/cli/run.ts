@@ -74,7 +74,7 @@ async function build(options: Options, out: Output): Promise<string> {
   const project = await loadProject(options.app);
   const { path } = await buildFirmware(project, {
     ...(options.target ? { target: options.target } : {}),
-    onStep: (text) => out.step(text),
+    onProgress: (progress) => out.step(progress.step),
   });
   out.done();
   return path;

@@ -6,6 +6,7 @@ import type { Content, DirNode } from '../../formats/tree.ts';
 import { APPLETS } from '../applets.ts';
 import type { Cache } from '../cache.ts';
 import type { Lock, LockedPackage } from '../lock.ts';
+import type { OnProgress } from '../progress.ts';
 import { addSkeleton } from '../rootfs.ts';
 import type { Progress } from '../sources/fetch.ts';
 import type { Target } from '../target.ts';
@@ -31,6 +32,8 @@ export interface System {
   cached: boolean;
 }
 
+const STEP = 'preparing the system';
+
 /** Raised when the code below makes other systems from the same inputs. */
 const PIPELINE = 2;
 
@@ -38,8 +41,9 @@ const PIPELINE = 2;
 export async function prepareSystem(
   { target, lock }: LoadedTarget,
   cache: Cache,
-  tell: (text: string) => void,
+  tell: OnProgress,
 ): Promise<System> {
+  tell({ step: STEP });
   const heart = readHeart(target.arch);
   const skeleton = directory();
   await addSkeleton(skeleton);
@@ -78,21 +82,22 @@ async function makeSystem(
   heart: Uint8Array,
   root: DirNode,
   cache: Cache,
-  tell: (text: string) => void,
+  tell: OnProgress,
 ): Promise<{ root: DirNode; parts: Map<string, Content> }> {
-  const progress: Progress = (name, received, total) =>
-    tell(`fetching ${name}  ${Math.floor((100 * received) / total)} %`);
+  const progress: Progress = (name, done, total) =>
+    tell({ step: `fetching ${name}`, bytes: { done, total } });
+  const unpacking = (name: string): void => tell({ step: STEP, detail: `unpacking ${name}` });
   const parts = new Map<string, Content>();
   const [kernelPackage] = lock.packages;
   if (!kernelPackage) throw lockLacks(target, 'a kernel');
 
   for (const pick of target.packages) {
-    tell(`unpacking ${pick.name}`);
+    unpacking(pick.name);
     await pickFiles(pick, lockedPackage(target, lock, pick.name), cache, progress, root);
   }
-  tell(`unpacking ${lock.node.package}`);
+  unpacking(lock.node.package);
   await addNode(lock, target.arch, cache, root);
-  tell(`unpacking ${kernelPackage.name}`);
+  unpacking(kernelPackage.name);
   await addKernel(target, lock, kernelPackage, heart, cache, progress, root, parts);
 
   insert(root, 'usr/sbin/heart', file(heart, 0o755));

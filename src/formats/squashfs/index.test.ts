@@ -40,6 +40,18 @@ class MemoryCache implements BlockCache {
   }
 }
 
+it('tells how far it is: every byte of content once, compressed or from the cache', async () => {
+  const cache = new MemoryCache();
+  for (const round of ['compressed', 'cached']) {
+    const told: [number, number][] = [];
+    await write(sample(), { cache, onProgress: (done, total) => told.push([done, total]) });
+    const total = 500_000 + 3 * SAMPLE_BLOCK + 9 + 500 + 400 + 3000;
+    expect(told.at(-1), round).toEqual([total, total]);
+    expect(told.every(([done], i) => done > (told[i - 1]?.[0] ?? 0))).toBe(true);
+    expect(told.length).toBeGreaterThan(2);
+  }
+});
+
 describe('the image', () => {
   it('starts with a superblock and the compressor options, and is padded to 4096 bytes', async () => {
     const { image, size } = await writeSquashfs(sample(), sampleOptions);

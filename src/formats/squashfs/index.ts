@@ -39,14 +39,15 @@ const PADDING = 4096;
  * file's content is not what was announced, or when compress() returns what no kernel decompresses
  */
 export async function writeSquashfs(root: DirNode, options: SquashfsOptions): Promise<Squashfs> {
-  const { mtime, compressorLevel, blockSize = DEFAULT_BLOCK_SIZE, compressorVersion = '', cache } = options;
+  const { mtime, compressorLevel, compressorVersion = '', cache, onProgress } = options;
+  const { blockSize = DEFAULT_BLOCK_SIZE } = options;
   checkOptions(blockSize, options);
   const items = walk(root);
   const ids = new Ids(items);
   const compressor = new BlockCompressor(options.compress, blockSize);
 
   const layout = layOut(items, blockSize, options.last ?? []);
-  const pack = { blockSize, compressorLevel, compressorVersion, cache, compressor };
+  const pack = { blockSize, compressorLevel, compressorVersion, cache, compressor, onProgress };
   const packed = await packUnits(layout.units, pack);
   const zstdOptions = compressorOptions(compressorLevel);
   const data = new DataArea(layout, packed, SUPERBLOCK_SIZE + zstdOptions.length, blockSize);

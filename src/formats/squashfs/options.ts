@@ -26,6 +26,8 @@ export interface SquashfsOptions {
    * shares no block with it, so that editing them leaves everything before in place. Absent ones do no harm.
    */
   last?: readonly string[];
+  /** Told as data goes into the image, in bytes of content: each of `total` once, whether compressed or from the cache. */
+  onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /** One file's share of the image. */

@@ -5,7 +5,7 @@ import { blockLengths, decodeEntry, encodeEntry, type PackedUnit } from './entry
 import { squashfsError } from './error.ts';
 import { all, Gate } from './gate.ts';
 import type { Unit, UnitFile } from './layout.ts';
-import type { BlockCache } from './options.ts';
+import type { BlockCache, SquashfsOptions } from './options.ts';
 
 /** Raise when the same content and options are stored as other bytes than before. */
 const CACHE_FORMAT = 1;
@@ -19,20 +19,34 @@ export interface PackOptions {
   compressorVersion: string;
   cache: BlockCache | undefined;
   compressor: BlockCompressor;
+  onProgress: SquashfsOptions['onProgress'];
 }
 
 /** Each unit's stored blocks, in order: from the cache, or else read and compressed. */
 export function packUnits(units: readonly Unit[], options: PackOptions): Promise<PackedUnit[]> {
   const gate = new Gate(CONTENT_AT_ONCE);
-  return all(units.map((unit) => gate.run(unit.size, () => packUnit(unit, options))));
+  const total = units.reduce((sum, { size }) => sum + size, 0);
+  let done = 0;
+  const packed = (bytes: number): void => {
+    done += bytes;
+    options.onProgress?.(done, total);
+  };
+  return all(units.map((unit) => gate.run(unit.size, () => packUnit(unit, options, packed))));
 }
 
-async function packUnit(unit: Unit, options: PackOptions): Promise<PackedUnit> {
+async function packUnit(
+  unit: Unit,
+  options: PackOptions,
+  tell: (bytes: number) => void,
+): Promise<PackedUnit> {
   const key = cacheKey(unit, options);
   const lengths = blockLengths(unit.size, options.blockSize);
   const found = await options.cache?.get(key);
   const cached = found === undefined ? undefined : decodeEntry(key, found, lengths);
-  if (cached !== undefined) return cached;
+  if (cached !== undefined) {
+    tell(unit.size);
+    return cached;
+  }
 
   const content = await readUnit(unit);
   const zeros = new Uint8Array(options.blockSize);
@@ -40,8 +54,10 @@ async function packUnit(unit: Unit, options: PackOptions): Promise<PackedUnit> {
     lengths.map(async (length, i) => {
       const block = content.subarray(i * options.blockSize, i * options.blockSize + length);
       // Only files can have holes: a fragment block is always stored.
-      if (unit.kind === 'file' && Buffer.compare(block, zeros.subarray(0, length)) === 0) return undefined;
-      return options.compressor.store(block);
+      const hole = unit.kind === 'file' && Buffer.compare(block, zeros.subarray(0, length)) === 0;
+      const stored = hole ? undefined : await options.compressor.store(block);
+      tell(length);
+      return stored;
     }),
   );
   const sizes = blocks.map((block) =>
