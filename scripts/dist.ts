@@ -19,7 +19,9 @@ const PROGRAMS = /^bin\/fw\.js$|\/prebuilt\/.*\/heart$/;
 
 await rm(DIST, { recursive: true, force: true });
 const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
-execFileSync(process.execPath, [tsc, '-p', join(ROOT, 'scripts', 'tsconfig.dist.json')], { stdio: 'inherit' });
+execFileSync(process.execPath, [tsc, '-p', join(ROOT, 'scripts', 'tsconfig.dist.json')], {
+  stdio: 'inherit',
+});
 
 for await (const entry of glob(DATA, { cwd: ROOT, withFileTypes: true })) {
   if (!entry.isFile()) continue;
