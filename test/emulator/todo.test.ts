@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeImage } from '../../src/build/image.ts';
 import type { Machine } from '../../src/host/machine.ts';
+import { commandBlocks, commands, readPage } from '../docs/blocks.ts';
 import { buildExample, temporaryFolder } from '../firmware.ts';
 import { Bench } from './harness.ts';
 
@@ -9,8 +12,11 @@ const RECOVERY = { timeoutMs: 120_000 };
 const PORT = 5454;
 /** Calls that are on their way at once when the app is killed or the power goes. */
 const WRITERS = 8;
+/** What bob has to do that day: by the README's calls, and one of ours. */
+const BOBS = ['2017-01-20 Fundraiser', '2017-01-20 Buy milk', '2017-01-20 Ärzte & Käse=100%?'];
+const README = 'firmware/apps/todo/README.md';
 
-// firmware/apps/todo/README.md, call by call, on a device: each test finds it as the one before left it.
+// On a device: each test finds it as the one before left it.
 describe('the to-do system (x86_64)', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let bench: Bench;
@@ -72,21 +78,23 @@ describe('the to-do system (x86_64)', () => {
 
   test('answers the calls of the README as it says', async () => {
     expect(await call('GET', '/entries?list=bob&date=20170120')).toEqual({ status: 200, text: '' });
-    expect(await call('POST', '/add_entry?list=bob&date=20170120&title=Fundraiser')).toEqual({
-      status: 200,
-      text: 'OK\n',
-    });
-    expect(await call('GET', '/entries?list=bob&date=20170120')).toEqual({
-      status: 200,
-      text: '2017-01-20 Fundraiser\n',
-    });
+    const shown = commandBlocks(README, readPage(README))
+      .filter(({ language }) => language === 'console')
+      .flatMap(commands);
+    expect(shown.length).toBeGreaterThan(3);
+    for (const { text, prints } of shown) {
+      const here = text.replace(`localhost:${PORT}`, `127.0.0.1:${machine.portOf(PORT)}`);
+      expect(here, 'a call of the device').not.toBe(text);
+      const { stdout } = await promisify(execFile)('sh', ['-c', here]);
+      expect(stdout, text).toBe(`${prints}\n`);
+    }
   });
 
   test('keeps lists and days apart, in the order of their coming', async () => {
     await add('bob', 'Ärzte & Käse=100%?');
     await add('bob', 'tomorrow', '20170121');
     await add('alice', 'hers');
-    expect(await entries('bob')).toEqual(['2017-01-20 Fundraiser', '2017-01-20 Ärzte & Käse=100%?']);
+    expect(await entries('bob')).toEqual(BOBS);
     expect(await entries('bob', '20170121')).toEqual(['2017-01-21 tomorrow']);
     expect(await entries('alice')).toEqual(['2017-01-20 hers']);
   });
@@ -107,7 +115,7 @@ describe('the to-do system (x86_64)', () => {
       expect(answer.status).toBe(400);
       expect(answer.text).toMatch(words);
     }
-    expect(await entries('bob')).toHaveLength(2);
+    expect(await entries('bob')).toEqual(BOBS);
   });
 
   test('answers 507 when the disk is full, stores nothing of it, and goes on when there is room', async () => {
@@ -149,7 +157,7 @@ describe('the to-do system (x86_64)', () => {
     machine = await bench.start();
     await machine.console.waitFor(/\[hearth\] ready /, BOOT);
     await expectKept('cut', answered);
-    expect(await entries('bob')).toEqual(['2017-01-20 Fundraiser', '2017-01-20 Ärzte & Käse=100%?']);
+    expect(await entries('bob')).toEqual(BOBS);
     expect((await add('bob', 'after the cut')).status).toBe(200);
     await machine.stop();
   });
