@@ -20,13 +20,21 @@ export interface AgentOptions {
 
 /** The public keys that the agent holds, as SSH blobs. */
 export async function agentKeys(socketPath: string, options: AgentOptions = {}): Promise<Buffer[]> {
+  return (await agentIdentities(socketPath, options)).map(({ blob }) => blob);
+}
+
+/** The same with the comments that the agent knows them by. */
+export async function agentIdentities(
+  socketPath: string,
+  options: AgentOptions = {},
+): Promise<{ blob: Buffer; comment: string }[]> {
   const answer = await request(socketPath, Buffer.from([MESSAGE.requestIdentities]), options);
   if (answer[0] !== MESSAGE.identitiesAnswer) throw refused(socketPath, 'list its keys');
   const reader = new WireReader('ssh-agent', answer.subarray(1));
-  const keys: Buffer[] = [];
+  const keys: { blob: Buffer; comment: string }[] = [];
   for (let left = reader.uint32('the number of keys'); left > 0; left--) {
-    keys.push(reader.string('a key'));
-    reader.string('a comment');
+    const blob = reader.string('a key');
+    keys.push({ blob, comment: reader.string('a comment').toString('utf8') });
   }
   return keys;
 }

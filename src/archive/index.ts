@@ -1,5 +1,5 @@
 /** The .fw file: `docs/fw-format.md`. */
-export { type AgentOptions, agentKeys } from './agent.ts';
+export { type AgentOptions, agentIdentities, agentKeys } from './agent.ts';
 export { type Chunk, MAX_CHUNK, MIN_CHUNK } from './chunk-table.ts';
 export { EXAMPLE_PUBLIC_KEY, isExampleKey } from './example-key.ts';
 export { checkFits, type Device } from './fits.ts';
@@ -8,7 +8,7 @@ export { checkKeys } from './key-rules.ts';
 export type { Arch, Manifest, Payload, Variant } from './manifest.ts';
 export { type ChunkBytes, FirmwareFile, openFirmware } from './open.ts';
 export type { Pieces } from './pieces.ts';
-export { generateKey } from './private-key.ts';
+export { generateKey, parsePrivateKey, privateKeyHead } from './private-key.ts';
 export { fingerprint, type PublicKey, parsePublicKey, sameKey } from './public-key.ts';
 export { type FirmwareEvent, readFirmware } from './read.ts';
 export { agentSigner, fileSigner, keySigner, type Signer } from './signer.ts';

@@ -82,6 +82,7 @@ describe('private keys', () => {
     ['key-type-unsupported', '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n'],
     ['key-encrypted', '-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n'],
     ['bad-ssh-key', ''],
+    ['bad-ssh-key', '-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n'],
     ['bad-ssh-key', '-----BEGIN OPENSSH PRIVATE KEY-----\n-----END OPENSSH PRIVATE KEY-----\n'],
   ])('%s: %j', (expected, text) => {
     expect(() => parsePrivateKey(text, 'f')).toThrow(code(expected));

@@ -27,10 +27,15 @@ export interface PrivateKey {
 }
 
 /**
- * @param where the file's name, for messages
- * @throws FwError `key-encrypted`, `key-type-unsupported`, or `bad-ssh-key`
+ * What such a file says without its passphrase: which key it is. The comment is inside, so there is none.
+ * @throws FwError `key-type-unsupported`, or `bad-ssh-key`
  */
-export function parsePrivateKey(text: string, where: string): PrivateKey {
+export function privateKeyHead(text: string, where: string): { publicKey: PublicKey; encrypted: boolean } {
+  const { publicKey, encrypted } = readHead(text, where);
+  return { publicKey, encrypted };
+}
+
+function readHead(text: string, where: string): ReturnType<typeof privateKeyHead> & { reader: WireReader } {
   const reader = new WireReader('ssh-key', unarmor(text, where));
   if (reader.bytes(MAGIC.length, 'the magic').toString('latin1') !== MAGIC)
     reader.fail('not an OpenSSH private key');
@@ -39,8 +44,17 @@ export function parsePrivateKey(text: string, where: string): PrivateKey {
   reader.string('the options of the key derivation');
   const count = reader.uint32('the number of keys');
   if (count !== 1) reader.fail(`the file holds ${count} keys, expected 1`);
-  const outer = parsePublicKeyBlob(reader.string('the public key'), `the key in ${where}`);
-  if (cipher !== 'none' || kdf !== 'none') throw encrypted(where);
+  const publicKey = parsePublicKeyBlob(reader.string('the public key'), `the key in ${where}`);
+  return { publicKey, encrypted: cipher !== 'none' || kdf !== 'none', reader };
+}
+
+/**
+ * @param where the file's name, for messages
+ * @throws FwError `key-encrypted`, `key-type-unsupported`, or `bad-ssh-key`
+ */
+export function parsePrivateKey(text: string, where: string): PrivateKey {
+  const { publicKey: outer, encrypted, reader } = readHead(text, where);
+  if (encrypted) throw locked(where);
   const inner = new WireReader('ssh-key', reader.string('the private part'));
   reader.end('the private part');
   const checks = [inner.uint32('a check number'), inner.uint32('a check number')];
@@ -95,8 +109,11 @@ export function generateKey(comment: string): { privateKey: string; publicKey: s
 function unarmor(text: string, where: string): Buffer {
   const lines = text.trim().split(/\r?\n/);
   const first = lines[0] ?? '';
-  if (first !== BEGIN || lines.at(-1) !== END) {
-    if (text.includes('ENCRYPTED')) throw encrypted(where);
+  if (first === BEGIN && lines.at(-1) !== END) {
+    throw new FormatError('ssh-key', `${where} is cut off`, { expected: `a last line ${END}` });
+  }
+  if (first !== BEGIN) {
+    if (text.includes('ENCRYPTED')) throw locked(where);
     const other = /^-----BEGIN (\w+ )?PRIVATE KEY-----$/.exec(first);
     throw other
       ? new FwError('key-type-unsupported', `${where} is not in OpenSSH's format ("${first}")`, {
@@ -109,7 +126,7 @@ function unarmor(text: string, where: string): Buffer {
   return Buffer.from(lines.slice(1, -1).join(''), 'base64');
 }
 
-function encrypted(where: string): FwError {
+function locked(where: string): FwError {
   return new FwError('key-encrypted', `${where} is protected by a passphrase, which fw never asks for`, {
     where,
     remedy: `Hand the key to ssh-agent (\`ssh-add ${where}\`) and build again: fw signs through the agent.`,

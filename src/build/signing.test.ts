@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -8,7 +8,7 @@ import { fingerprint, parsePublicKey } from '../archive/public-key.ts';
 import type { Signer } from '../archive/signer.ts';
 import { FwError } from '../errors.ts';
 import { type Project, resolveConfig } from '../project/load.ts';
-import { findSigner, keyFolder } from './signing.ts';
+import { findSigner } from './signing.ts';
 
 // Keys made by ssh-keygen: one that the project trusts, one that it does not, one with a passphrase.
 let keys: string;
@@ -81,12 +81,14 @@ describe('the private half of an update key is found', () => {
 
   test('in the key folder, among keys of other projects, locked ones and what else lies there', async () => {
     for (const name of ['locked', 'other', 'ours']) {
-      writeFileSync(join(dir, 'keys', name), text(name));
+      writeFileSync(join(dir, 'keys', name), text(name), { mode: 0o600 });
       writeFileSync(join(dir, 'keys', `${name}.pub`), text(`${name}.pub`));
     }
     writeFileSync(join(dir, 'keys', 'README'), 'Keys of the company.');
     mkdirSync(join(dir, 'keys', 'archive'));
-    await expectOurs(await findSigner(project(), none));
+    const signer = await findSigner(project(), none);
+    await expectOurs(signer);
+    expect(signer.source).toBe(join(dir, 'keys', 'ours'));
   });
 
   test('as any of several update keys, the second as well as the first', async () => {
@@ -111,22 +113,56 @@ describe('the private half of an update key is found', () => {
 });
 
 describe('without one the firmware is not signed', () => {
-  test('and the error lists where to put it', async () => {
-    const error = await failure(project(), none);
+  test('and the error names the keys, where to put one, and the commands', async () => {
+    const both = [line('ours'), line('other')];
+    const error = await failure(project({ updateKeys: both }), none);
     expect(error).toMatchObject({
       code: 'no-signing-key',
       where: `${join(dir, 'fw.config.ts')}: updateKeys`,
     });
+    for (const [name, key] of [
+      ['ours', line('ours')],
+      ['other', line('other')],
+    ] as const)
+      expect(error.message).toContain(`${name} ${fingerprint(parsePublicKey(key))}`);
     for (const place of ['HEARTH_SIGNING_KEY', join(dir, 'keys'), 'ssh-agent'])
       expect(error.expected).toContain(place);
+    for (const way of ['fw key export ours', 'fw key import ours', 'HEARTH_SIGNING_KEY', 'fw key new'])
+      expect(error.remedy).toContain(way);
     expect(error.remedy).toContain('updateKeys');
   });
 
-  test('and keys that could not be used are named', async () => {
-    writeFileSync(join(dir, 'keys', 'locked'), text('locked'));
+  test('and a key that has no name of its own is asked for by the name of the project', async () => {
+    const [type, base64] = line('ours').split(' ');
+    const error = await failure(project({ updateKeys: [`${type} ${base64} Jane's key`] }), none);
+    expect(error.message).toContain("Jane's key SHA256:");
+    expect(error.remedy).toContain('fw key import x ');
+  });
+
+  test('and a key of the project with a passphrase is for ssh-agent', async () => {
+    writeFileSync(join(dir, 'keys', 'locked'), text('locked'), { mode: 0o600 });
     const error = await failure(project({ updateKeys: [line('locked')] }), none);
+    expect(error.code).toBe('key-encrypted');
     expect(error.message).toContain(join(dir, 'keys', 'locked'));
-    expect(error.message).toMatch(/passphrase|encrypted/);
+    expect(error.remedy).toContain(`ssh-add ${join(dir, 'keys', 'locked')}`);
+    expect((await failure(project(), none)).code, 'of another project').toBe('no-signing-key');
+  });
+
+  test('and a key that others can read is not used, as ssh would not', async () => {
+    const path = join(dir, 'keys', 'ours');
+    writeFileSync(path, text('ours'));
+    chmodSync(path, 0o640);
+    const error = await failure(project(), none);
+    expect(error).toMatchObject({ code: 'key-too-open', where: `${path} (mode 640)` });
+    expect(error.remedy).toContain(`chmod 600 ${path}`);
+    chmodSync(path, 0o600);
+    await expectOurs(await findSigner(project(), none));
+  });
+
+  test('and files of the folder that cannot be read as a key are named', async () => {
+    const path = join(dir, 'keys', 'torn');
+    writeFileSync(path, text('ours').slice(0, 200));
+    expect((await failure(project(), none)).message).toContain(path);
   });
 
   test('also when an agent is named that is gone', async () => {
@@ -146,10 +182,12 @@ describe('without one the firmware is not signed', () => {
   ])('a key that the devices would refuse is refused: %s', async (_name, env, change, where) => {
     writeFileSync(join(dir, 'key'), text('other'));
     // A key that would do lies in the folder: what was asked for by name must not be passed over in silence.
-    writeFileSync(join(dir, 'keys', 'ours'), text('ours'));
+    writeFileSync(join(dir, 'keys', 'ours'), text('ours'), { mode: 0o600 });
     const error = await failure(project(change), { ...none, ...env() });
     expect(error).toMatchObject({ code: 'signing-key-not-trusted', where: expect.stringContaining(where) });
     expect(error.remedy).toContain('updateKeys');
+    for (const name of ['ours', 'other'])
+      expect(error.message + error.expected).toContain(fingerprint(parsePublicKey(line(name))));
   });
 
   test.each([
@@ -161,10 +199,4 @@ describe('without one the firmware is not signed', () => {
     expect(error.code).toBe(code);
     expect(error.message + error.where).not.toContain(text('ours').split('\n')[1]);
   });
-});
-
-test('the key folder follows HEARTH_KEYS, then XDG_CONFIG_HOME, then the home folder', () => {
-  expect(keyFolder({ HEARTH_KEYS: '/k', XDG_CONFIG_HOME: '/x' })).toBe('/k');
-  expect(keyFolder({ XDG_CONFIG_HOME: '/x' })).toBe('/x/hearth/keys');
-  expect(keyFolder({})).toMatch(/\/\.config\/hearth\/keys$/);
 });

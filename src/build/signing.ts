@@ -1,75 +1,70 @@
-import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { parsePublicKey, sameKey } from '../archive/public-key.ts';
-import { agentSigner, fileSigner, keySigner, type Signer } from '../archive/signer.ts';
+import { resolve } from 'node:path';
+import {
+  agentSigner,
+  fileSigner,
+  fingerprint,
+  keySigner,
+  type PublicKey,
+  parsePublicKey,
+  type Signer,
+  sameKey,
+} from '../archive/index.ts';
 import { FwError } from '../errors.ts';
+import { checkKeyMode, isKeyName, keyFolder, readKeyFolder } from '../project/keys/folder.ts';
 import type { Project } from '../project/load.ts';
 
-/** Where a developer's signing keys lie, one OpenSSH private key a file. */
-export function keyFolder(env: NodeJS.ProcessEnv = process.env): string {
-  return env.HEARTH_KEYS ?? join(env.XDG_CONFIG_HOME ?? join(homedir(), '.config'), 'hearth', 'keys');
+export interface FoundSigner extends Signer {
+  /** Where the key was found: `HEARTH_SIGNING_KEY`, a path, or `ssh-agent`. */
+  readonly source: string;
 }
 
 /**
  * The private half of one of the project's update keys, from the first place that has it: the environment
  * (HEARTH_SIGNING_KEY: a file, or the key itself, for CI secrets), the config's `signingKey`, the key folder, ssh-agent.
  */
-export async function findSigner(project: Project, env: NodeJS.ProcessEnv = process.env): Promise<Signer> {
+export async function findSigner(
+  project: Project,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<FoundSigner> {
   const trusted = project.config.updateKeys.map(parsePublicKey);
-  const trusts = ({ publicKey }: Signer): boolean =>
-    trusted.some((key) => sameKey(key, parsePublicKey(publicKey)));
+  const trusts = (key: PublicKey): boolean => trusted.some((one) => sameKey(one, key));
 
+  const named = await namedSigner(project, env);
+  if (named) {
+    if (trusts(parsePublicKey(named.publicKey))) return named;
+    throw mismatch(named, project, trusted);
+  }
+  const { keys, unusable } = readKeyFolder(keyFolder(env));
+  const own = keys.filter(({ publicKey }) => trusts(publicKey));
+  const ready = own.find((key) => !key.encrypted && !key.tooOpen);
+  if (ready) return { ...(await fileSigner(ready.path)), source: ready.path };
+  for (const key of trusted) {
+    const signer = await fromAgent(key.line, env.SSH_AUTH_SOCK);
+    if (signer) return { ...signer, source: 'ssh-agent' };
+  }
+  const [unfit] = own;
+  if (unfit) {
+    checkKeyMode(unfit);
+    // Says what to do with a key that has a passphrase.
+    return { ...(await fileSigner(unfit.path)), source: unfit.path };
+  }
+  const why = unusable.map(({ path, why: { message } }) => `not usable: ${path}: ${message}`);
+  throw notFound(project, trusted, keyFolder(env), why);
+}
+
+/** What was asked for by name is taken, or an error: never passed over in silence. */
+async function namedSigner(project: Project, env: NodeJS.ProcessEnv): Promise<FoundSigner | undefined> {
   const secret = env.HEARTH_SIGNING_KEY;
   if (secret) {
     const signer = secret.includes('PRIVATE KEY')
       ? keySigner(secret, 'HEARTH_SIGNING_KEY')
       : await fileSigner(resolve(secret));
-    if (trusts(signer)) return signer;
-    throw mismatch('HEARTH_SIGNING_KEY', project);
+    return { ...signer, source: 'HEARTH_SIGNING_KEY' };
   }
-  if (project.config.signingKey) {
-    const signer = await fileSigner(resolve(project.dir, project.config.signingKey));
-    if (trusts(signer)) return signer;
-    throw mismatch(`${project.configFile}: signingKey`, project);
-  }
-  // The folder may hold keys of other projects, with a passphrase, and what else people keep there.
-  const unusable: string[] = [];
-  for (const path of await keyFiles(keyFolder(env))) {
-    const signer = await fileSigner(path).catch((error: unknown) => {
-      if (!(error instanceof FwError)) throw error;
-      unusable.push(`${path}: ${error.message}`);
-    });
-    if (signer && trusts(signer)) return signer;
-  }
-  for (const key of trusted) {
-    const signer = await fromAgent(key.line, env.SSH_AUTH_SOCK);
-    if (signer) return signer;
-  }
-  throw new FwError(
-    'no-signing-key',
-    [
-      'no private key for any of the update keys was found, so the firmware cannot be signed',
-      ...unusable.map((line) => `  not usable: ${line}`),
-    ].join('\n'),
-    {
-      where: `${project.configFile}: updateKeys`,
-      expected: `the private half of one of ${project.config.updateKeys.length} ssh-ed25519 keys in HEARTH_SIGNING_KEY, ${keyFolder(env)} or ssh-agent`,
-      remedy:
-        'Get the key from a colleague who has it, put a CI secret into HEARTH_SIGNING_KEY, or add the public half of a key of yours to updateKeys: ' +
-        'devices in the field will take firmware signed by it only after an update signed by a key that they know.',
-    },
-  );
-}
-
-async function keyFiles(folder: string): Promise<string[]> {
-  if (!existsSync(folder)) return [];
-  const names = await readdir(folder);
-  return names
-    .filter((name) => !name.endsWith('.pub'))
-    .sort()
-    .map((name) => join(folder, name));
+  const { signingKey } = project.config;
+  if (!signingKey) return undefined;
+  const path = resolve(project.dir, signingKey);
+  return { ...(await fileSigner(path)), source: `${project.configFile}: signingKey` };
 }
 
 /** Undefined when there is no agent, or it lacks the key; an agent that misbehaves is an error. */
@@ -83,10 +78,44 @@ async function fromAgent(publicKey: string, socket: string | undefined): Promise
   }
 }
 
-function mismatch(where: string, project: Project): FwError {
-  return new FwError('signing-key-not-trusted', `the signing key is not among the project's update keys`, {
-    where,
-    expected: `the private half of a key in updateKeys of ${project.configFile}`,
-    remedy: 'Use the matching private key, or add its public half to updateKeys.',
-  });
+function notFound(project: Project, trusted: PublicKey[], folder: string, unusable: string[]): FwError {
+  const [first] = trusted.map(commentOf);
+  const name = first && isKeyName(first) ? first : project.config.name;
+  const lines = [...trusted.map((key) => `wanted: ${nameOf(key)}`), ...unusable];
+  return new FwError(
+    'no-signing-key',
+    `the firmware cannot be signed: this machine has the private half of none of the project's update keys\n${lines
+      .map((line) => `  ${line}`)
+      .join('\n')}`,
+    {
+      where: `${project.configFile}: updateKeys`,
+      expected: `the private half of ${trusted.length === 1 ? 'that key' : 'one of those keys'} in HEARTH_SIGNING_KEY, ${folder} or ssh-agent`,
+      remedy:
+        `A colleague who has it runs \`fw key export ${name} > ${name}.key\`, you run \`fw key import ${name} ${name}.key\`. ` +
+        'In CI, put the same text into a secret named HEARTH_SIGNING_KEY. ' +
+        `If nobody has it, make a key with \`fw key new NAME\` and put its public half into updateKeys: ` +
+        'devices in the field take firmware signed by it only after an update signed by a key that they know.',
+    },
+  );
+}
+
+function mismatch(signer: FoundSigner, project: Project, trusted: PublicKey[]): FwError {
+  return new FwError(
+    'signing-key-not-trusted',
+    `the signing key ${nameOf(parsePublicKey(signer.publicKey))} is not among the project's update keys`,
+    {
+      where: signer.source,
+      expected: `the private half of a key in updateKeys of ${project.configFile}: ${trusted.map(nameOf).join(', ')}`,
+      remedy: 'Use the matching private key, or add its public half to updateKeys.',
+    },
+  );
+}
+
+/** A key as people know it: its comment, and its fingerprint. */
+function nameOf(key: PublicKey): string {
+  return `${commentOf(key)} ${fingerprint(key)}`.trim();
+}
+
+function commentOf({ line }: PublicKey): string {
+  return line.split(' ').slice(2).join(' ');
 }
