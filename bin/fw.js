@@ -16,7 +16,7 @@ if (major >= 24 && zlib.zstdCompress && compressesAsPinned()) {
   const { main } = await import(existsSync(built) ? built.href : source.href);
   process.exitCode = await main(process.argv.slice(2));
 } else {
-  const child = spawn(pinnedNode(), [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+  const child = spawn(await pinnedNode(), [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
     stdio: 'inherit',
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));

@@ -1,4 +1,6 @@
 export function cacheDir(): string;
 export function compressesAsPinned(): boolean;
-export function npmPack(name: string, version: string, integrity: string): Buffer;
-export function pinnedNode(): string;
+export function npmPack(name: string, version: string, integrity: string): Promise<Buffer>;
+export function pinnedNode(): Promise<string>;
+export function pinnedNodePath(): string | undefined;
+export const PINNED_NODE: string;

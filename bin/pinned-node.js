@@ -1,6 +1,6 @@
 // Finds, or fetches once, the Node.js that Hearth is developed and run with. Plain JavaScript without
 // dependencies, because it must run on whatever Node (>= 20) the user has: older ones lack zstd.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -16,8 +16,11 @@ import {
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { whenKilled } from './when-killed.js';
 
 const pins = JSON.parse(readFileSync(new URL('node.json', import.meta.url), 'utf8'));
+
+export const PINNED_NODE = pins.version;
 
 /** Where everything that Hearth downloads or derives is kept; `HEARTH_CACHE` overrides it. */
 export function cacheDir() {
@@ -29,21 +32,30 @@ export function cacheDir() {
 
 /**
  * Packs one exact version of an npm package with the user's own npm, so that its registry, proxy, certificates
- * and credentials apply, and returns the tarball's bytes after checking them against `integrity`.
+ * and credentials apply, and returns the tarball's bytes after checking them against `integrity`. A signal ends npm
+ * too, and leaves nothing of it.
  */
-export function npmPack(name, version, integrity) {
+export async function npmPack(name, version, integrity) {
   mkdirSync(cacheDir(), { recursive: true });
-  const folder = mkdtempSync(join(cacheDir(), 'npm-'));
+  // With the process's id, so that what a SIGKILL leaves can be told from what is still being used.
+  const folder = mkdtempSync(join(cacheDir(), `npm-${process.pid}-`));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  const npm = startNpm(['pack', `${name}@${version}`, '--pack-destination', folder]);
+  let killed = false;
+  const forget = whenKilled(async () => {
+    killed = true;
+    npm.kill();
+    await npm.ended;
+    remove();
+  });
   try {
-    const args = ['pack', `${name}@${version}`, '--pack-destination', folder, '--silent'];
-    const npm = npmCli();
-    const run = npm ? spawnSync(process.execPath, [npm, ...args]) : spawnSync('npm', args);
-    if (run.error || run.status !== 0) {
-      const why = run.error?.message ?? String(run.stderr).trim();
+    const { failure } = await npm.ended;
+    // The process is ending: that npm has failed is no news, and must not be told.
+    if (killed) await new Promise(() => {});
+    if (failure) {
       throw new Error(
-        `npm could not fetch ${name}@${version}: ${why || `exit status ${run.status}`}\n` +
-          'Check that npm is installed and that the machine is online: npm view ' +
-          name,
+        `npm could not fetch ${name}@${version}: ${failure}\n` +
+          `Check that npm is installed and that the machine is online: npm view ${name}`,
       );
     }
     const file = readdirSync(folder).find((entry) => entry.endsWith('.tgz'));
@@ -56,8 +68,39 @@ export function npmPack(name, version, integrity) {
     }
     return bytes;
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    remove();
+    forget();
   }
+}
+
+/** Starts npm in a process group of its own: npm is often a script around another process, and both must end. */
+function startNpm(args) {
+  const script = npmCli();
+  // Its warnings are about its own house; its errors are what the user has to read.
+  const all = [...args, '--loglevel=error'];
+  const options = { stdio: ['ignore', 'ignore', 'pipe'], detached: true };
+  const child = script ? spawn(process.execPath, [script, ...all], options) : spawn('npm', all, options);
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    said += text;
+  });
+  const ended = new Promise((resolve) => {
+    child.on('error', (error) => resolve({ failure: error.message }));
+    child.on('close', (code, signal) => {
+      resolve({ failure: code === 0 ? '' : said.trim() || `it ended with ${signal ?? `status ${code}`}` });
+    });
+  });
+  return {
+    ended,
+    kill() {
+      try {
+        if (child.pid) process.kill(-child.pid, 'SIGTERM');
+      } catch (error) {
+        // It has ended by itself just now.
+        if (error.code !== 'ESRCH') throw error;
+      }
+    },
+  };
 }
 
 /** npm's own script beside the running Node, where there is one: a PATH that holds only node is enough then. */
@@ -76,33 +119,47 @@ export function compressesAsPinned() {
   return zstd === pins.zstd && zlib === pins.zlib;
 }
 
-/** The path of the pinned Node for this machine. Fetches it the first time (about 45 MB). */
-export function pinnedNode() {
-  const platform = `${process.platform}-${process.arch}`;
+/**
+ * The path of the pinned Node for this machine, there or not; undefined when none is pinned for it. The running Node,
+ * where that is the one.
+ */
+export function pinnedNodePath() {
   if (process.version === `v${pins.version}`) return process.execPath;
-  const pin = pins.packages[platform];
-  if (!pin) {
+  const platform = `${process.platform}-${process.arch}`;
+  if (!pins.packages[platform]) return undefined;
+  return join(cacheDir(), 'node', `${pins.version}-${platform}`, 'bin', 'node');
+}
+
+/** The path of the pinned Node for this machine. Fetches it the first time (about 45 MB). */
+export async function pinnedNode() {
+  const platform = `${process.platform}-${process.arch}`;
+  const node = pinnedNodePath();
+  if (!node) {
     throw new Error(
       `Hearth needs Node ${pins.version} or newer; this is ${process.version}, and no pinned Node is ` +
         `listed for ${platform}. Install Node ${pins.version.split('.')[0]} and run the command again.`,
     );
   }
-  const home = join(cacheDir(), 'node', `${pins.version}-${platform}`);
-  const node = join(home, 'bin', 'node');
   if (existsSync(node)) return node;
   process.stderr.write(`hearth: fetching Node ${pins.version}, once\n`);
-  const tar = gunzipSync(npmPack(pin.name, pins.version, pin.integrity));
-  mkdirSync(join(cacheDir(), 'node'), { recursive: true });
-  const staging = mkdtempSync(join(cacheDir(), 'node', 'part-'));
-  mkdirSync(join(staging, 'bin'));
-  writeFileSync(join(staging, 'bin', 'node'), tarMember(tar, 'package/bin/node'));
-  chmodSync(join(staging, 'bin', 'node'), 0o755);
+  const pin = pins.packages[platform];
+  const tar = gunzipSync(await npmPack(pin.name, pins.version, pin.integrity));
+  const folder = join(cacheDir(), 'node');
+  mkdirSync(folder, { recursive: true });
+  const staging = mkdtempSync(join(folder, `part-${process.pid}-`));
+  const remove = () => rmSync(staging, { recursive: true, force: true });
+  const forget = whenKilled(remove);
   try {
-    renameSync(staging, home);
+    mkdirSync(join(staging, 'bin'));
+    writeFileSync(join(staging, 'bin', 'node'), tarMember(tar, 'package/bin/node'));
+    chmodSync(join(staging, 'bin', 'node'), 0o755);
+    renameSync(staging, dirname(dirname(node)));
   } catch (error) {
-    // Another process finished first; its copy has the same bytes.
-    rmSync(staging, { recursive: true, force: true });
+    // Another process may have finished first; its copy has the same bytes.
     if (!existsSync(node)) throw error;
+  } finally {
+    remove();
+    forget();
   }
   return node;
 }

@@ -12,8 +12,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FwError } from '../errors.ts';
+import { seededRandom } from './test-random.ts';
 import { diskError, writeWhole, writeWholeFile } from './whole-file.ts';
 
 let dir: string;
@@ -160,10 +162,50 @@ describe('signals', () => {
     expect(existsSync(join(dir, 'one'))).toBe(false);
   });
 
-  test('are left alone when nothing is being written', async () => {
-    const before = process.listenerCount('SIGINT');
-    await writeWhole(join(dir, 'file'), [Buffer.from('x')]);
-    await Promise.all([writeWhole(join(dir, 'file'), []), writeWhole(join(dir, 'other'), [])]);
-    expect(process.listenerCount('SIGINT')).toBe(before);
+  test('end a process that has nothing to remove, and leave it to whoever listens too', async () => {
+    const code = (listener: string): string => `
+      import { writeWhole } from ${MODULE};
+      await writeWhole(process.argv[1] + '/file', []);
+      ${listener}
+      setInterval(() => {}, 1000);
+      process.stdout.write('.');`;
+    const ends = async (listener: string): Promise<unknown> => {
+      const child = spawn(process.execPath, ['--input-type=module', '-e', code(listener), dir]);
+      const ended = once(child, 'exit');
+      await once(child.stdout, 'data');
+      child.kill('SIGTERM');
+      return ended;
+    };
+    expect(await ends('')).toEqual([null, 'SIGTERM']);
+    expect(await ends("process.on('SIGTERM', () => process.exit(7));")).toEqual([7, null]);
   });
+
+  // What it writes is done in no time: the signals come at every point of it, the moment included in which nobody
+  // needs to listen any more.
+  const BUSY = `
+    import { writeWhole } from ${MODULE};
+    process.stdout.write('.');
+    for (let i = 0; ; i++) await writeWhole(process.argv[1] + '/' + (i % 7), [Buffer.alloc(i % 5000)]);`;
+
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    '%s at any moment is heeded and leaves no part',
+    async (signal) => {
+      const random = seededRandom(`whole file, ${signal}`);
+      for (let round = 0; round < 8; round++) {
+        const child = spawn(process.execPath, ['--input-type=module', '-e', BUSY, dir], {
+          stdio: ['ignore', 'pipe', 'pipe'],
+        });
+        const ended = once(child, 'close');
+        let complaints = '';
+        child.stderr.on('data', (text) => {
+          complaints += text;
+        });
+        await once(child.stdout, 'data');
+        await delay(random() * 40);
+        child.kill(signal);
+        expect([...(await ended), complaints]).toEqual([null, signal, '']);
+        expect(readdirSync(dir).filter((name) => name.includes('part'))).toEqual([]);
+      }
+    },
+  );
 });

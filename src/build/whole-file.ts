@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { whenKilled } from '../../bin/when-killed.js';
 import { FwError } from '../errors.ts';
 
 /**
@@ -16,11 +17,14 @@ export async function writeWholeFile<T>(path: string, write: (file: FileHandle) 
   await refuseSpecial(path);
   // Two builds of one project at once, even in two containers with equal process ids, must not share a name.
   const temporary = `${path}.part-${process.pid}-${randomBytes(4).toString('hex')}`;
-  unfinished.add(temporary);
-  watchSignals();
+  const opening = mkdir(dirname(path), { recursive: true }).then(() => open(temporary, 'wx'));
+  const forget = whenKilled(async () => {
+    // It would appear after it was removed.
+    await opening.catch(() => {});
+    rmSync(temporary, { force: true });
+  });
   try {
-    await mkdir(dirname(path), { recursive: true });
-    const file = await open(temporary, 'wx');
+    const file = await opening;
     let result: T;
     try {
       result = await write(file);
@@ -34,8 +38,7 @@ export async function writeWholeFile<T>(path: string, write: (file: FileHandle) 
     await rm(temporary, { force: true }).catch(() => {});
     throw diskError(error, path);
   } finally {
-    unfinished.delete(temporary);
-    if (unfinished.size === 0) unwatchSignals();
+    forget();
   }
 }
 
@@ -90,24 +93,4 @@ export function diskError(error: unknown, path: string): unknown {
     remedy: 'Choose a folder that you may write to.',
     cause: error,
   });
-}
-
-const unfinished = new Set<string>();
-const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-
-// Only while something is being written: a process that listens for good would change what Ctrl-C does to it.
-function watchSignals(): void {
-  if (unfinished.size !== 1) return;
-  for (const signal of SIGNALS) process.on(signal, removeUnfinished);
-}
-
-function unwatchSignals(): void {
-  for (const signal of SIGNALS) process.removeListener(signal, removeUnfinished);
-}
-
-function removeUnfinished(signal: NodeJS.Signals): void {
-  for (const path of unfinished) rmSync(path, { force: true });
-  unwatchSignals();
-  // The signal then does what it would have done; a listener of somebody else's has been told already.
-  if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
 }

@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { gunzipSync } from 'node:zlib';
-import { npmPack } from '../../../bin/pinned-node.js';
 import { FwError } from '../../errors.ts';
 import type { Cache } from '../cache.ts';
-import type { Lock, LockedPackage } from '../lock.ts';
+import { sha256 } from '../hash.ts';
+import type { LockedPackage } from '../lock.ts';
 import { writeWhole } from '../whole-file.ts';
 import { mirrors } from './mirrors.ts';
 
@@ -21,6 +19,12 @@ export interface Source {
 }
 const network: Source = { mirrors, wait: delay, idleMs: 60_000 };
 
+/** The bytes of a locked package from the cache; undefined where it is not there, or damaged. */
+export async function cachedPackage(pkg: LockedPackage, cache: Cache): Promise<Buffer | undefined> {
+  const cached = await readFile(cache.path('downloads', pkg.sha256)).catch(() => undefined);
+  return cached && sha256(cached) === pkg.sha256 ? cached : undefined;
+}
+
 /**
  * The bytes of a locked Debian package: from the cache, else from the mirrors in turn. What is returned has the
  * locked hash, whoever delivered it; what does not is never written.
@@ -32,9 +36,8 @@ export async function fetchPackage(
   progress: Progress,
   source: Source = network,
 ): Promise<Buffer> {
-  const path = cache.path('downloads', pkg.sha256);
-  const cached = await readFile(path).catch(() => undefined);
-  if (cached && sha256(cached) === pkg.sha256) return cached;
+  const cached = await cachedPackage(pkg, cache);
+  if (cached) return cached;
 
   const file = pkg.path.split('/').at(-1) ?? pkg.path;
   const failures: string[] = [];
@@ -44,7 +47,7 @@ export async function fetchPackage(
       const bytes = await download(url, pkg.size, source, (received) => progress(file, received, pkg.size));
       const actual = sha256(bytes);
       if (actual === pkg.sha256) {
-        await writeWhole(path, [bytes]);
+        await writeWhole(cache.path('downloads', pkg.sha256), [bytes]);
         return bytes;
       }
       failures.push(`${url}: SHA-256 is ${actual}`);
@@ -123,30 +126,4 @@ async function downloadOnce(
 function explain(error: unknown): string {
   const cause = (error as Error).cause;
   return cause instanceof Error ? `${(error as Error).message}: ${cause.message}` : (error as Error).message;
-}
-
-/** The pinned Node's npm package, uncompressed (a tar): fetched by the user's own npm, checked, kept. */
-export async function fetchNode(node: Lock['node'], cache: Cache): Promise<Buffer> {
-  const path = cache.path('downloads', createHash('sha256').update(node.integrity).digest('hex'));
-  const cached = await readFile(path).catch(() => undefined);
-  if (cached && `sha512-${createHash('sha512').update(cached).digest('base64')}` === node.integrity) {
-    return gunzipSync(cached);
-  }
-  let tarball: Buffer;
-  try {
-    tarball = npmPack(node.package, node.version, node.integrity);
-  } catch (error) {
-    throw new FwError('node-unavailable', (error as Error).message, {
-      where: `${node.package}@${node.version}`,
-      expected: node.integrity,
-      remedy: 'Check the network and npm’s configuration (npm config list), then run the command again.',
-      cause: error,
-    });
-  }
-  await writeWhole(path, [tarball]);
-  return gunzipSync(tarball);
-}
-
-export function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

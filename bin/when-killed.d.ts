@@ -1,0 +1,1 @@
+export function whenKilled(cleanup: () => void | Promise<void>): () => void;

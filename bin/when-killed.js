@@ -1,0 +1,41 @@
+// What SIGINT, SIGTERM and SIGHUP must not leave behind: temporary files, and programs that would go on without us.
+// Plain JavaScript, because the door needs it before there is a Node that strips types.
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+const cleanups = new Set();
+let state = 'idle';
+
+/**
+ * Has `cleanup` run, and waited for, before one of these signals ends the process. Returns what takes that back.
+ *
+ * Once it listens it listens for good: a signal that comes between the event loop's last look and the end of listening
+ * would reach nobody, and the process would go on. Without cleanups a signal does what it always did.
+ */
+export function whenKilled(cleanup) {
+  cleanups.add(cleanup);
+  if (state === 'idle') {
+    for (const signal of SIGNALS) process.on(signal, end);
+    state = 'listening';
+  }
+  return () => {
+    cleanups.delete(cleanup);
+  };
+}
+
+async function end(signal) {
+  // A second signal then ends the process at once.
+  for (const each of SIGNALS) process.removeListener(each, end);
+  state = 'ending';
+  // A Set also visits what is added while it is walked: nothing that begins meanwhile is forgotten.
+  for (const cleanup of cleanups) {
+    try {
+      await cleanup();
+    } catch (error) {
+      process.stderr.write(`${signal}: not everything could be removed: ${error.message}\n`);
+    }
+  }
+  cleanups.clear();
+  state = 'idle';
+  // The signal now does what it would have done; a listener of somebody else's has been told already.
+  if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+}
