@@ -34,7 +34,7 @@ interface Toolchain {
 export interface Hashes {
   /** SHA-256 over the sources and toolchain.json; see {@link sourceHash}. */
   sources: string;
-  binaries: Record<string, { sha256: string; size: number; compiler: string }>;
+  binaries: Record<string, { sha256: string; size: number; compiler: string; musl: string }>;
 }
 
 const here = import.meta.dirname;
@@ -164,6 +164,7 @@ export async function buildAll(): Promise<Hashes> {
       sha256: sha256(bytes),
       size: bytes.length,
       compiler: compilerVersion(machine),
+      musl: target(machine).musl.version,
     };
   }
   writeFileSync(join(prebuiltDir, 'hashes.json'), `${JSON.stringify(hashes, null, 2)}\n`);

@@ -15,6 +15,7 @@ import { buildPiBoot } from './boot/pi.ts';
 import { buildUki } from './boot/uefi.ts';
 import { type Bundle, bundleApp, bundleHearthd } from './bundle/index.ts';
 import { Cache } from './cache.ts';
+import { addInventory, INVENTORY_FOLDERS } from './inventory/index.ts';
 import type { OnProgress } from './progress.ts';
 import { addFirmware, addIdentity } from './rootfs.ts';
 import { findSigner } from './signing.ts';
@@ -83,6 +84,7 @@ async function buildOnce(project: Project, options: BuildOptions): Promise<Build
   );
   const info = describe(project, loaded, signer);
   const root = addFirmware(system.root, { hearthd, app, project, info });
+  await addInventory(root, { loaded, project: project.dir, app, hearthd });
   const cmdline = commandLine({ target, config: project.config, uuid: '' });
   const uuid = firmwareUuid(root, system, info, cmdline);
   addIdentity(root, { ...info, uuid });
@@ -98,7 +100,7 @@ async function buildOnce(project: Project, options: BuildOptions): Promise<Build
       compressorLevel: ROOT_LEVEL,
       compressorVersion: process.versions.zstd ?? 'unknown',
       cache: { get: (key) => cache.get('blocks', key), put: (key, value) => cache.put('blocks', key, value) },
-      last: ['/srv/app', '/usr/lib/hearth', '/etc/hearth'],
+      last: ['/srv/app', '/usr/lib/hearth', '/etc/hearth', ...INVENTORY_FOLDERS],
       onProgress: (done, total) => tell({ step: compressing, bytes: { done, total } }),
     }),
   );

@@ -12,10 +12,12 @@ import { directory, file, insert, symlink } from './tree.ts';
 /** Where Node, told to use source maps, looks for the one of the app. */
 const MAP_COMMENT = Buffer.from('//# sourceMappingURL=app.mjs.map\n');
 
+type Files = Pick<Bundle, 'code' | 'map' | 'addons'>;
+
 /** Puts the app, hearthd and what was configured onto a system's root. Changes and returns the tree. */
 export function addFirmware(
   root: DirNode,
-  parts: { hearthd: Bundle; app: Bundle; project: Project; info: Omit<FirmwareInfo, 'uuid'> },
+  parts: { hearthd: Files; app: Files; project: Project; info: Omit<FirmwareInfo, 'uuid'> },
 ): DirNode {
   const { hearthd, app, project, info } = parts;
   insert(root, 'usr/lib/hearth/hearthd.mjs', file(hearthd.code));

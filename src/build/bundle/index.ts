@@ -1,5 +1,6 @@
+import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import { type BuildFailure, type BuildOptions, build } from 'esbuild';
+import { type BuildFailure, type BuildOptions, build, type Metafile } from 'esbuild';
 import { FwError } from '../../errors.ts';
 import { esbuildError, toolkitModule } from '../../project/esbuild.ts';
 import type { Project } from '../../project/load.ts';
@@ -13,11 +14,19 @@ export interface Bundle {
   map: Uint8Array;
   /** Native addons that the code loads, by the name under which it finds them beside itself. */
   addons: Map<string, Uint8Array>;
+  /** The file that each addon was on this machine, by the same name. */
+  addonSources: Map<string, string>;
+  /** The files on this machine of which something is in the code, without the toolkit's library; absolute, no links. */
+  inputs: string[];
 }
 
-const common: BuildOptions = {
+/** Modules of our plugins, which are no files: `hearthfw:index.ts`, `addon:x.node`. */
+const PLUGIN_MODULE = /^(hearthfw|addon):/;
+
+const common = {
   bundle: true,
   write: false,
+  metafile: true,
   platform: 'node',
   format: 'esm',
   target: 'node24',
@@ -36,17 +45,18 @@ const common: BuildOptions = {
     ].join('\n'),
   },
   define: { __filename: '__hearthFilename', __dirname: '__hearthDirname' },
-};
+} satisfies BuildOptions;
 
 /** The app and all it imports as one module for the pinned Node. */
 export async function bundleApp(project: Project, arch: Arch): Promise<Bundle> {
   const addons = new Map<string, Uint8Array>();
+  const addonSources = new Map<string, string>();
   const result = await build({
     ...common,
     entryPoints: [join(project.dir, project.config.app.entry)],
     absWorkingDir: project.dir,
     outfile: 'app.mjs',
-    plugins: [toolkitLibrary(), nativeAddons(addons, arch)],
+    plugins: [toolkitLibrary(), nativeAddons(addons, addonSources, arch)],
   }).catch((error: unknown) => {
     throw (
       ownError(error) ??
@@ -58,21 +68,37 @@ export async function bundleApp(project: Project, arch: Arch): Promise<Bundle> {
       )
     );
   });
-  return { ...outputs(result.outputFiles ?? [], 'app.mjs'), addons };
+  const inputs = inputsOf(result.metafile, project.dir);
+  return { ...outputs(result.outputFiles ?? [], 'app.mjs'), addons, addonSources, inputs };
 }
 
 /** hearthd, for the device. */
 export async function bundleHearthd(): Promise<Bundle> {
   const entry = toolkitModule('device/main');
+  const folder = join(entry, '../..');
   const result = await build({
     ...common,
     entryPoints: [entry],
     outfile: 'hearthd.mjs',
-    absWorkingDir: join(entry, '../..'),
+    absWorkingDir: folder,
     minify: true,
     keepNames: true,
   });
-  return { ...outputs(result.outputFiles ?? [], 'hearthd.mjs'), addons: new Map() };
+  const inputs = inputsOf(result.metafile, folder);
+  return {
+    ...outputs(result.outputFiles ?? [], 'hearthd.mjs'),
+    addons: new Map(),
+    addonSources: new Map(),
+    inputs,
+  };
+}
+
+/** What is only imported for its types, or shaken off, is not in the firmware. */
+function inputsOf(metafile: Metafile, folder: string): string[] {
+  const code = Object.entries(metafile.outputs).find(([path]) => path.endsWith('.mjs'));
+  return Object.entries(code?.[1].inputs ?? {})
+    .filter(([path, { bytesInOutput }]) => bytesInOutput > 0 && !PLUGIN_MODULE.test(path))
+    .map(([path]) => realpathSync(join(folder, path)));
 }
 
 function outputs(

@@ -13,8 +13,13 @@ const RESOLVING = 'resolving';
  * `.node` files go beside the bundle, each checked for the target's machine: a prebuilt addon for the developer's
  * own computer is the commonest way to ship firmware that cannot start.
  * @param addons filled: bytes by the name under which the bundle finds them beside itself
+ * @param sources filled: the file that each was, by the same name
  */
-export function nativeAddons(addons: Map<string, Uint8Array>, arch: Arch): Plugin {
+export function nativeAddons(
+  addons: Map<string, Uint8Array>,
+  sources: Map<string, string>,
+  arch: Arch,
+): Plugin {
   return {
     name: 'native-addons',
     setup(context) {
@@ -33,6 +38,7 @@ export function nativeAddons(addons: Map<string, Uint8Array>, arch: Arch): Plugi
         checkMachine(found.path, bytes, arch);
         const name = nameFor(found.path, bytes);
         addons.set(name, bytes);
+        sources.set(name, found.path);
         return { path: name, namespace: NAMESPACE };
       });
       context.onLoad({ filter: /.*/, namespace: NAMESPACE }, ({ path: name }) => ({

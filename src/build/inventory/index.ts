@@ -1,0 +1,114 @@
+import { readFileSync, realpathSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { DirNode } from '../../formats/tree.ts';
+import type { Bundle } from '../bundle/index.ts';
+import type { Arch } from '../target.ts';
+import type { LoadedTarget } from '../targets.ts';
+import { file, inMemory, insert } from '../tree.ts';
+import { copyrightLicences } from './copyright.ts';
+import { DEBIAN_SUITE, debianPackages } from './debian.ts';
+import { bundledPackages, type FoundPackage, packageFolder, packageId } from './npm.ts';
+import {
+  encodeInventory,
+  INVENTORY_FILE,
+  INVENTORY_FORMAT,
+  type Inventory,
+  type NpmPackage,
+} from './schema.ts';
+
+export { INVENTORY_FILE, type Inventory, parseInventory } from './schema.ts';
+
+const TOOLKIT = new URL('../../../', import.meta.url);
+const PREBUILT = new URL('firmware/heart/prebuilt/', TOOLKIT);
+const NPM_DOC = '/usr/share/doc/npm';
+const MUSL_DOC = '/usr/share/doc/musl/copyright';
+
+/** Folders of the root that change with the app: the image keeps them behind what stays. */
+export const INVENTORY_FOLDERS = [INVENTORY_FILE.slice(0, INVENTORY_FILE.lastIndexOf('/')), NPM_DOC];
+
+export interface InventoryInput {
+  loaded: LoadedTarget;
+  /** The project's folder. */
+  project: string;
+  app: Bundle;
+  hearthd: Bundle;
+}
+
+/** Puts into a root what it is made of, and those words of licences that no Debian package has brought. */
+export async function addInventory(root: DirNode, input: InventoryInput): Promise<void> {
+  const { target, lock } = input.loaded;
+  const { app, hearthd } = input;
+  const project = realpathSync(input.project);
+  const toolkit = fileURLToPath(TOOLKIT).replace(/[\\/]$/, '');
+  const found = await bundledPackages([
+    { by: 'app', files: [...app.inputs, ...app.addonSources.values()], project },
+    { by: 'hearthd', files: hearthd.inputs, project: toolkit },
+  ]);
+  const { version, license } = JSON.parse(readFileSync(new URL('package.json', TOOLKIT), 'utf8')) as {
+    version: string;
+    license: string;
+  };
+  const inventory: Inventory = {
+    format: INVENTORY_FORMAT,
+    hearth: { version, licence: license },
+    lockDate: lock.date,
+    suite: DEBIAN_SUITE,
+    kernel: lock.kernel,
+    node: {
+      version: lock.node.version,
+      package: lock.node.package,
+      integrity: lock.node.integrity,
+      // Node's own; those of what it contains are in the file.
+      licence: 'MIT',
+      licenceFile: '/usr/share/doc/nodejs/copyright',
+    },
+    heart: addHeart(root, target.arch, license),
+    debian: await debianPackages(lock, root),
+    npm: found.map((each) => addPackage(root, each)),
+    addons: addonsOf(app, project, found),
+  };
+  insert(root, INVENTORY_FILE, file(encodeInventory(inventory)));
+}
+
+/** heart is linked with musl, whose notice must come along. */
+function addHeart(root: DirNode, arch: Arch, licence: string): Inventory['heart'] {
+  const { binaries } = JSON.parse(readFileSync(new URL('hashes.json', PREBUILT), 'utf8')) as {
+    binaries: Record<Arch, { sha256: string; musl: string }>;
+  };
+  const copyright = readFileSync(new URL('musl.copyright', PREBUILT));
+  insert(root, MUSL_DOC, file(copyright));
+  const licences = copyrightLicences(copyright.toString('utf8'));
+  const { sha256, musl } = binaries[arch];
+  return {
+    sha256,
+    licence,
+    musl: { version: musl, ...(licences ? { licences } : {}), licenceFile: MUSL_DOC },
+  };
+}
+
+function addPackage(root: DirNode, found: FoundPackage): NpmPackage {
+  const { name, version, licence, integrity, texts, usedBy } = found;
+  const licenceFiles: string[] = [];
+  for (const [base, bytes] of texts) {
+    const path = `${NPM_DOC}/${packageId(found)}/${base}`;
+    insert(root, path, file(bytes));
+    licenceFiles.push(path);
+  }
+  return {
+    name,
+    ...(version ? { version } : {}),
+    ...(licence ? { licence } : {}),
+    ...(integrity ? { integrity } : {}),
+    usedBy: [...usedBy].sort(),
+    licenceFiles,
+  };
+}
+
+function addonsOf(app: Bundle, project: string, packages: readonly FoundPackage[]): Inventory['addons'] {
+  return [...app.addons].sort().map(([name, bytes]) => {
+    const folder = packageFolder(app.addonSources.get(name) ?? '', project);
+    const found = packages.find((each) => each.folder === folder);
+    const { size, sha256 } = inMemory(bytes);
+    return { name, sha256, size, ...(found ? { package: packageId(found) } : {}) };
+  });
+}
