@@ -11,6 +11,8 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { homedir } from 'node:os';
@@ -140,7 +142,10 @@ export async function pinnedNode() {
         `listed for ${platform}. Install Node ${pins.version.split('.')[0]} and run the command again.`,
     );
   }
-  if (existsSync(node)) return node;
+  if (existsSync(node)) {
+    markUsed(node);
+    return node;
+  }
   process.stderr.write(`hearth: fetching Node ${pins.version}, once\n`);
   const pin = pins.packages[platform];
   const tar = gunzipSync(await npmPack(pin.name, pins.version, pin.integrity));
@@ -162,6 +167,18 @@ export async function pinnedNode() {
     forget();
   }
   return node;
+}
+
+/** The cache removes what has not been used for long; see src/build/cache. */
+function markUsed(node) {
+  if (node === process.execPath) return;
+  const home = dirname(dirname(node));
+  const now = new Date();
+  try {
+    if (Math.abs(now.getTime() - statSync(home).mtimeMs) > 3_600_000) utimesSync(home, now, now);
+  } catch {
+    // A cache that is read-only, or another user's, serves all the same.
+  }
 }
 
 /** One member of a ustar archive. */

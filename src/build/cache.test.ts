@@ -29,30 +29,30 @@ const KEY = 'abcdef0123456789';
 describe('an entry', () => {
   test.each([0, 1, 4096, 1_000_003])('of %d bytes comes back as it was', async (size) => {
     const value = Buffer.alloc(size, 'hearth ');
-    await cache.put('kind', KEY, value);
-    expect(await cache.get('kind', KEY)).toEqual(value);
-    expect(await cache.has('kind', KEY, size)).toBe(true);
+    await cache.put('files', KEY, value);
+    expect(await cache.get('files', KEY)).toEqual(value);
+    expect(await cache.has('files', KEY, size)).toBe(true);
   });
 
   test('is of one kind and key only', async () => {
-    await cache.put('one', KEY, Buffer.from('1'));
-    expect(await cache.get('other', KEY)).toBeUndefined();
-    expect(await cache.get('one', `${KEY}0`)).toBeUndefined();
+    await cache.put('blocks', KEY, Buffer.from('1'));
+    expect(await cache.get('chunks', KEY)).toBeUndefined();
+    expect(await cache.get('blocks', `${KEY}0`)).toBeUndefined();
   });
 
   test('is made once, and counted', async () => {
     let made = 0;
     const make = async (): Promise<Uint8Array> => Buffer.from(String(++made));
-    expect(Buffer.from(await cache.getOrMake('kind', KEY, make)).toString()).toBe('1');
-    expect(Buffer.from(await cache.getOrMake('kind', KEY, make)).toString()).toBe('1');
+    expect(Buffer.from(await cache.getOrMake('files', KEY, make)).toString()).toBe('1');
+    expect(Buffer.from(await cache.getOrMake('files', KEY, make)).toString()).toBe('1');
     expect(cache.counts).toEqual({ hits: 1, misses: 1 });
   });
 
   test('whose making fails is not kept, and is made the next time', async () => {
     await expect(
-      cache.getOrMake('kind', KEY, () => Promise.reject(new Error('no compiler'))),
+      cache.getOrMake('files', KEY, () => Promise.reject(new Error('no compiler'))),
     ).rejects.toThrow('no compiler');
-    expect(await cache.get('kind', KEY)).toBeUndefined();
+    expect(await cache.get('files', KEY)).toBeUndefined();
   });
 });
 
@@ -70,18 +70,18 @@ describe('B5: a damaged entry is ignored, removed and made anew', () => {
     damages.push([`a bit flipped in byte ${at}`, (path) => flip(path, at)]);
   }
   test.each(damages)('%s', async (_name, damage) => {
-    await cache.put('kind', KEY, value);
-    damage(cache.path('kind', KEY));
-    expect(await cache.get('kind', KEY)).toBeUndefined();
-    expect(readdirSync(join(dir, 'kind', KEY.slice(0, 2)))).toEqual([]);
-    expect(await cache.getOrMake('kind', KEY, async () => value)).toEqual(value);
-    expect(await cache.get('kind', KEY)).toEqual(value);
+    await cache.put('files', KEY, value);
+    damage(cache.path('files', KEY));
+    expect(await cache.get('files', KEY)).toBeUndefined();
+    expect(readdirSync(join(dir, 'files', KEY.slice(0, 2)))).toEqual([]);
+    expect(await cache.getOrMake('files', KEY, async () => value)).toEqual(value);
+    expect(await cache.get('files', KEY)).toEqual(value);
   });
 
   test('has() notices a torn entry without reading it', async () => {
-    await cache.put('kind', KEY, value);
-    truncateSync(cache.path('kind', KEY), value.length);
-    expect(await cache.has('kind', KEY, value.length)).toBe(false);
+    await cache.put('files', KEY, value);
+    truncateSync(cache.path('files', KEY), value.length);
+    expect(await cache.has('files', KEY, value.length)).toBe(false);
   });
 
   function flip(path: string, at: number): void {
@@ -93,10 +93,10 @@ describe('B5: a damaged entry is ignored, removed and made anew', () => {
 
 test('many writers of one key at once leave one whole entry and nothing else', async () => {
   const values = Array.from({ length: 40 }, (_, i) => Buffer.alloc(10_000 + i, String(i)));
-  await Promise.all(values.map((value) => cache.put('kind', KEY, value)));
-  const kept = await cache.get('kind', KEY);
+  await Promise.all(values.map((value) => cache.put('files', KEY, value)));
+  const kept = await cache.get('files', KEY);
   expect(values.some((value) => kept && value.equals(kept))).toBe(true);
-  expect(readdirSync(join(dir, 'kind', KEY.slice(0, 2)))).toEqual([KEY]);
+  expect(readdirSync(join(dir, 'files', KEY.slice(0, 2)))).toEqual([KEY]);
 });
 
 // The key says what the value is, so that an entry under the wrong name would be noticed too.
@@ -105,7 +105,7 @@ const WRITER = `
   const cache = new Cache(process.argv[1]);
   for (let i = 0; ; i = (i + 1) % 50) {
     const size = 100_000 + i * 20_011;
-    await cache.put('kind', String(size).padStart(8, '0'), Buffer.alloc(size, i));
+    await cache.put('files', String(size).padStart(8, '0'), Buffer.alloc(size, i));
     if (i === 0) process.stdout.write('.');
   }`;
 
@@ -120,12 +120,12 @@ test('B5: a writer killed at any moment leaves only whole entries', async () => 
     await delay(random() * 60);
     child.kill('SIGKILL');
     expect(await ended).toEqual([null, 'SIGKILL']);
-    const entries = readdirSync(join(dir, 'kind'), { recursive: true, withFileTypes: true }).filter(
+    const entries = readdirSync(join(dir, 'files'), { recursive: true, withFileTypes: true }).filter(
       (entry) => entry.isFile() && !entry.name.includes('.part-'),
     );
     expect(entries.length).toBeGreaterThan(0);
     for (const { name } of entries) {
-      const value = await cache.get('kind', basename(name));
+      const value = await cache.get('files', basename(name));
       expect(value?.length, `round ${round}, entry ${name}`).toBe(Number(name));
     }
   }

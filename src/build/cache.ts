@@ -1,7 +1,17 @@
-import { readFile, rm, stat } from 'node:fs/promises';
+import { open, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { writeWhole } from './whole-file.ts';
+import { diskError, writeWhole } from './whole-file.ts';
+
+/** Kinds of values, each a folder: only these are ever cleaned up. */
+export const KINDS = ['downloads', 'systems', 'files', 'blocks', 'chunks'] as const;
+export type Kind = (typeof KINDS)[number];
+
+/**
+ * An entry's modification time says when it was last used, to this precision: what is read at every build is not
+ * written to at every build.
+ */
+export const USE_PRECISION_MS = 3_600_000;
 
 /**
  * A content cache on disk. Keys are hashes of everything that a value depends on, so an entry never goes stale;
@@ -12,6 +22,7 @@ export class Cache {
   readonly dir: string;
   #hits = 0;
   #misses = 0;
+  #written = 0;
 
   constructor(dir: string) {
     this.dir = dir;
@@ -22,33 +33,53 @@ export class Cache {
     return { hits: this.#hits, misses: this.#misses };
   }
 
-  /** Where an entry is, or would be. `kind` is a folder: one kind of value. */
-  path(kind: string, key: string): string {
+  /** Whether anything was put into it since this object was made. */
+  get written(): boolean {
+    return this.#written > 0;
+  }
+
+  /** Where an entry is, or would be. */
+  path(kind: Kind, key: string): string {
     return join(this.dir, kind, key.slice(0, 2), key);
   }
 
-  async get(kind: string, key: string): Promise<Buffer | undefined> {
+  async get(kind: Kind, key: string): Promise<Buffer | undefined> {
     const path = this.path(kind, key);
-    const stored = await readIfPresent(path);
+    const stored = await readAndMark(path);
     const value = stored && unseal(stored);
-    if (stored && !value) await rm(path, { force: true });
+    if (stored && !value) {
+      await rm(path, { force: true }).catch((error: unknown) => {
+        throw diskError(error, path);
+      });
+    }
     if (value) this.#hits++;
     else this.#misses++;
     return value;
   }
 
   /** Whether an entry for a value of `size` bytes is there. Not read: a torn entry is noticed, a flipped bit is not. */
-  async has(kind: string, key: string, size: number): Promise<boolean> {
-    const found = await stat(this.path(kind, key)).catch(() => undefined);
-    return found?.size === size + SEAL_BYTES;
+  async has(kind: Kind, key: string, size: number): Promise<boolean> {
+    const path = this.path(kind, key);
+    const found = await stat(path).catch(() => undefined);
+    if (found?.size !== size + SEAL_BYTES) return false;
+    if (isStale(found.mtimeMs)) await markUsed(path);
+    return true;
   }
 
-  async put(kind: string, key: string, value: Uint8Array): Promise<void> {
+  /** Says that an entry is used by somebody who reads it by its path. */
+  async used(kind: Kind, key: string): Promise<void> {
+    const path = this.path(kind, key);
+    const found = await stat(path).catch(() => undefined);
+    if (found && isStale(found.mtimeMs)) await markUsed(path);
+  }
+
+  async put(kind: Kind, key: string, value: Uint8Array): Promise<void> {
     await writeWhole(this.path(kind, key), [value, seal(value)]);
+    this.#written++;
   }
 
   /** The cached value, or what `make` gives, which is then kept. */
-  async getOrMake(kind: string, key: string, make: () => Promise<Uint8Array>): Promise<Uint8Array> {
+  async getOrMake(kind: Kind, key: string, make: () => Promise<Uint8Array>): Promise<Uint8Array> {
     const found = await this.get(kind, key);
     if (found) return found;
     const made = await make();
@@ -75,11 +106,26 @@ function unseal(stored: Buffer): Buffer | undefined {
   return Buffer.compare(seal(value), stored.subarray(stored.length - SEAL_BYTES)) === 0 ? value : undefined;
 }
 
-async function readIfPresent(path: string): Promise<Buffer | undefined> {
+async function readAndMark(path: string): Promise<Buffer | undefined> {
   try {
-    return await readFile(path);
+    await using file = await open(path);
+    const { mtimeMs } = await file.stat();
+    const bytes = await file.readFile();
+    if (isStale(mtimeMs)) await markUsed(path);
+    return bytes;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+/** A time in the future is a clock that was wrong once. */
+function isStale(mtimeMs: number): boolean {
+  return Math.abs(Date.now() - mtimeMs) > USE_PRECISION_MS;
+}
+
+async function markUsed(path: string): Promise<void> {
+  const now = new Date();
+  // A cache that is read-only, or another user's, serves all the same; an entry may be pruned just now.
+  await utimes(path, now, now).catch(() => {});
 }

@@ -180,8 +180,7 @@ describe('signals', () => {
     expect(await ends("process.on('SIGTERM', () => process.exit(7));")).toEqual([7, null]);
   });
 
-  // What it writes is done in no time: the signals come at every point of it, the moment included in which nobody
-  // needs to listen any more.
+  // What it writes is done in no time: the signals come at every point of it, and between two files.
   const BUSY = `
     import { writeWhole } from ${MODULE};
     process.stdout.write('.');

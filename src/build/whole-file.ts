@@ -17,7 +17,7 @@ export async function writeWholeFile<T>(path: string, write: (file: FileHandle) 
   await refuseSpecial(path);
   // Two builds of one project at once, even in two containers with equal process ids, must not share a name.
   const temporary = `${path}.part-${process.pid}-${randomBytes(4).toString('hex')}`;
-  const opening = mkdir(dirname(path), { recursive: true }).then(() => open(temporary, 'wx'));
+  const opening = create(temporary);
   const forget = whenKilled(async () => {
     // It would appear after it was removed.
     await opening.catch(() => {});
@@ -39,6 +39,18 @@ export async function writeWholeFile<T>(path: string, write: (file: FileHandle) 
     throw diskError(error, path);
   } finally {
     forget();
+  }
+}
+
+async function create(path: string): Promise<FileHandle> {
+  for (let attempt = 1; ; attempt++) {
+    await mkdir(dirname(path), { recursive: true });
+    try {
+      return await open(path, 'wx');
+    } catch (error) {
+      // `fw clean` of another process has just taken the empty folder away.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === 10) throw error;
+    }
   }
 }
 
@@ -90,7 +102,7 @@ export function diskError(error: unknown, path: string): unknown {
   }
   return new FwError('not-writable', `${path} cannot be written: ${message}`, {
     where: path,
-    remedy: 'Choose a folder that you may write to.',
+    remedy: 'Choose a folder that you may write to: --out for what is built, HEARTH_CACHE for the cache.',
     cause: error,
   });
 }

@@ -1,0 +1,110 @@
+import { lstat, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { KINDS } from '../cache.ts';
+
+/**
+ * What of a cache folder is Hearth's own, by shape. HEARTH_CACHE may name a folder that holds other things, and kinds may
+ * be links to a shared disk: neither strange names nor links are ever looked into.
+ */
+export interface Contents {
+  entries: Entry[];
+  leftovers: Leftover[];
+}
+
+/** A value, whole. `node` is the pinned Node that older ones start fw with. */
+export interface Entry {
+  kind: (typeof KINDS)[number] | 'node';
+  /** A file, or the folder of a Node. */
+  path: string;
+  bytes: number;
+  /** When it was last used, to USE_PRECISION_MS. */
+  usedMs: number;
+}
+
+/** What a process writes, or wrote when it was killed: nothing reads it under this name. */
+export interface Leftover {
+  path: string;
+  bytes: number;
+  /** Whose it is; unknown where the name does not say. */
+  pid: number | undefined;
+  changedMs: number;
+}
+
+const SHARD = /^[0-9a-f]{2}$/;
+const KEY = /^[0-9a-f]{8,}[\w.-]*$/;
+const PART = /^[0-9a-f]{8,}[\w.-]*\.part-(\d+)-[0-9a-f]{8}$/;
+const NPM_FOLDER = /^npm-(?:(\d+)-)?[A-Za-z0-9]{6}$/;
+const NODE_STAGING = /^part-(?:(\d+)-)?[A-Za-z0-9]{6}$/;
+const NODE = /^\d+\.\d+\.\d+-[a-z]+-[a-z0-9]+$/;
+
+/** Reads the cache's folders, and no file. What another process removes meanwhile is not in it. */
+export async function cacheContents(dir: string): Promise<Contents> {
+  const contents: Contents = { entries: [], leftovers: [] };
+  for (const kind of KINDS) {
+    const shards = (await folders(join(dir, kind))).filter((name) => SHARD.test(name));
+    for (const shard of shards) await readShard(join(dir, kind, shard), kind, shard, contents);
+  }
+  for (const name of await folders(dir)) await addLeftover(join(dir, name), NPM_FOLDER.exec(name), contents);
+  for (const name of await folders(join(dir, 'node'))) {
+    const path = join(dir, 'node', name);
+    await addLeftover(path, NODE_STAGING.exec(name), contents);
+    const found = NODE.test(name) ? await measure(path) : undefined;
+    if (found) contents.entries.push({ kind: 'node', path, bytes: found.bytes, usedMs: found.changedMs });
+  }
+  return contents;
+}
+
+async function readShard(
+  folder: string,
+  kind: Entry['kind'],
+  shard: string,
+  { entries, leftovers }: Contents,
+): Promise<void> {
+  const names = (await readdir(folder).catch(ifPresent)) ?? [];
+  await Promise.all(
+    names
+      .filter((name) => name.startsWith(shard))
+      .map(async (name) => {
+        const path = join(folder, name);
+        const part = PART.exec(name);
+        if (!part && !KEY.test(name)) return;
+        const found = await lstat(path).catch(ifPresent);
+        if (!found?.isFile()) return;
+        if (part) leftovers.push({ path, bytes: found.size, pid: Number(part[1]), changedMs: found.mtimeMs });
+        else entries.push({ kind, path, bytes: found.size, usedMs: found.mtimeMs });
+      }),
+  );
+}
+
+async function addLeftover(
+  path: string,
+  match: RegExpExecArray | null,
+  { leftovers }: Contents,
+): Promise<void> {
+  if (!match) return;
+  const found = await measure(path);
+  if (found) leftovers.push({ path, ...found, pid: match[1] === undefined ? undefined : Number(match[1]) });
+}
+
+/** A folder's size, and its own time: Node's folder is marked when it is used, npm's changes when it has loaded. */
+async function measure(path: string): Promise<{ bytes: number; changedMs: number } | undefined> {
+  const found = await lstat(path).catch(ifPresent);
+  if (!found) return undefined;
+  const below = (await readdir(path, { recursive: true }).catch(ifPresent)) ?? [];
+  const sizes = await Promise.all(
+    below.map(async (name) => (await lstat(join(path, name)).catch(ifPresent))?.size ?? 0),
+  );
+  return { bytes: sizes.reduce((sum, size) => sum + size, 0), changedMs: found.mtimeMs };
+}
+
+/** Names of real folders in a folder; links are not followed. */
+async function folders(path: string): Promise<string[]> {
+  const found = (await readdir(path, { withFileTypes: true }).catch(ifPresent)) ?? [];
+  return found.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+}
+
+/** Missing is an answer; everything else is an error. */
+function ifPresent(error: NodeJS.ErrnoException): undefined {
+  if (error.code === 'ENOENT') return undefined;
+  throw error;
+}
