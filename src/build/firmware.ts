@@ -14,6 +14,7 @@ import { type BootInput, commandLine } from './boot/cmdline.ts';
 import { buildPiBoot } from './boot/pi.ts';
 import { buildUki } from './boot/uefi.ts';
 import { type Bundle, bundleApp, bundleHearthd } from './bundle/index.ts';
+import { cacheLimit, tendCache } from './cache/upkeep.ts';
 import { Cache } from './cache.ts';
 import { addInventory, INVENTORY_FOLDERS } from './inventory/index.ts';
 import type { OnProgress } from './progress.ts';
@@ -74,6 +75,7 @@ async function buildOnce(project: Project, options: BuildOptions): Promise<Build
   const { target } = loaded;
   const signer = await findSigner(project);
   const cache = new Cache(cacheDir());
+  const limit = cacheLimit();
   const tell = options.onProgress ?? (() => {});
   const clock = new StepClock();
 
@@ -138,6 +140,7 @@ async function buildOnce(project: Project, options: BuildOptions): Promise<Build
     ),
   );
   await writeMaps(path, { app, hearthd });
+  await tendCache(cache, limit);
   return {
     path,
     size: written.size,
