@@ -5,8 +5,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pins from '../bin/node.json' with { type: 'json' };
+import { sha256 } from '../src/build/hash.ts';
 import type { Lock, LockedPackage } from '../src/build/lock.ts';
-import { sha256 } from '../src/build/sources/fetch.ts';
 import { mirrors } from '../src/build/sources/mirrors.ts';
 import type { Arch, Target } from '../src/build/target.ts';
 import { loadTarget, targetNames } from '../src/build/targets.ts';
@@ -140,7 +140,7 @@ function lockTarget(target: Target, all: Map<string, Candidate>): Lock {
     target: target.name,
     date: new Date(newest).toISOString(),
     kernel: kernel.release,
-    node: { package: node.name, version: pins.version, integrity: node.integrity },
+    node: { package: node.name, version: pins.version, integrity: node.integrity, size: target.arch === 'x86_64' ? 52504722 : 52450846 },
     packages: packages.map(({ released: _, ...locked }) => locked),
   };
 }

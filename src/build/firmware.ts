@@ -20,6 +20,7 @@ import { addInventory, INVENTORY_FOLDERS } from './inventory/index.ts';
 import type { OnProgress } from './progress.ts';
 import { addFirmware, addIdentity } from './rootfs.ts';
 import { findSigner } from './signing.ts';
+import { type Sources, sourcesOf } from './sources/index.ts';
 import { checkElfFiles } from './system/elf-check.ts';
 import { prepareSystem, type System } from './system/index.ts';
 import { type LoadedTarget, loadTarget, targetNames } from './targets.ts';
@@ -32,6 +33,8 @@ export interface BuildOptions {
   target?: string;
   /** Path of the .fw; default NAME-VERSION-TARGET.fw in the project. */
   out?: string;
+  /** Use no network: the cache, and system archives on this machine. HEARTH_OFFLINE says the same. */
+  offline?: boolean;
   /** Told what is being done, for people. */
   onProgress?: OnProgress;
 }
@@ -60,17 +63,19 @@ const BOOT_LEVEL = 19;
 
 /** The whole pipeline: system, bundles, root, boot payload, signed .fw. Same inputs, same bytes. */
 export async function buildFirmware(project: Project, options: BuildOptions = {}): Promise<BuildResult> {
+  const { offline = false } = options;
+  const sources = sourcesOf(process.env, { offline, projectDir: project.dir });
   try {
-    return await buildOnce(project, options);
+    return await buildOnce(project, options, sources);
   } catch (error) {
     // The damaged file is gone from the cache now: what lacks it is made anew. A disk that damages files as they
     // are written would do so for ever, hence once.
     if (!(error instanceof FwError) || error.code !== 'cache-damaged') throw error;
-    return buildOnce(project, options);
+    return buildOnce(project, options, sources);
   }
 }
 
-async function buildOnce(project: Project, options: BuildOptions): Promise<BuildResult> {
+async function buildOnce(project: Project, options: BuildOptions, sources: Sources): Promise<BuildResult> {
   const loaded = await loadTarget(chooseTarget(project, options.target));
   const { target } = loaded;
   const signer = await findSigner(project);
@@ -79,7 +84,7 @@ async function buildOnce(project: Project, options: BuildOptions): Promise<Build
   const tell = options.onProgress ?? (() => {});
   const clock = new StepClock();
 
-  const system = await clock.run('system', () => prepareSystem(loaded, cache, tell));
+  const system = await clock.run('system', () => prepareSystem(loaded, cache, tell, sources));
   tell({ step: 'bundling the app' });
   const [hearthd, app] = await clock.run('bundle', () =>
     Promise.all([bundleHearthd(), bundleApp(project, target.arch)]),
@@ -197,7 +202,7 @@ function firmwareUuid(
   info: Omit<FirmwareInfo, 'uuid'>,
   cmdline: string,
 ): string {
-  const hash = createHash('sha256').update(treeHash(root)).update(system.key);
+  const hash = createHash('sha256').update(treeHash(root)).update(system.partsHash);
   return uuidFromHash(hash.update(JSON.stringify(info)).update(cmdline).digest());
 }
 

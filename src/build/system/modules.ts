@@ -25,32 +25,42 @@ export interface PickedModules {
   loadList: string;
 }
 
+/** What a kernel's package says of its modules, beside the modules. */
+export const MODULE_LISTS = ['modules.builtin', 'modules.builtin.modinfo', 'modules.order'];
+
 /**
  * The modules that a target lists, with their dependencies, out of the kernel's package; uncompressed, because
  * squashfs compresses them better together and heart then loads them without an unpacker.
  * @param prefix of the modules' folder in the package
  */
-export async function pickModules(
+export async function wantedModules(
   wanted: Modules,
   prefix: string,
   files: ReadonlyMap<string, Uint8Array>,
-): Promise<PickedModules> {
+): Promise<Map<string, KernelModule>> {
   const inPackage = [...files.keys()]
     .filter((path) => path.startsWith(prefix))
     .map((path) => path.slice(prefix.length));
   const file = (path: string): Uint8Array => files.get(prefix + path) ?? new Uint8Array();
   const inBoot = [...wanted.watchdog, 'softdog', ...wanted.always, ...wanted.root];
-  const modules = await moduleClosure([...inBoot, ...wanted.device], {
+  return moduleClosure([...inBoot, ...wanted.device], {
     paths: modulesByName(inPackage),
     builtin: parseModulesBuiltin(Buffer.from(file('modules.builtin')).toString('utf8')),
     read: async (path) => (isXz(file(path)) ? xzDecompress(file(path)) : file(path)),
   });
+}
 
+/** The same, with their indexes, and what of them goes into the initramfs. */
+export async function pickModules(
+  wanted: Modules,
+  prefix: string,
+  files: ReadonlyMap<string, Uint8Array>,
+): Promise<PickedModules> {
+  const modules = await wantedModules(wanted, prefix, files);
   const out = new Map<string, Uint8Array>();
   for (const { path, bytes } of modules.values()) out.set(path, bytes);
   for (const [name, index] of moduleIndexes(modules)) out.set(name, Buffer.from(index));
-  for (const name of ['modules.builtin', 'modules.builtin.modinfo', 'modules.order'])
-    out.set(name, file(name));
+  for (const name of MODULE_LISTS) out.set(name, files.get(prefix + name) ?? new Uint8Array());
   const { lines, needed } = loadList(wanted, modules);
   const list = lines.join('');
   if (list.length >= LOAD_LIST_SIZE) throw new Error(`the initramfs's module list has ${list.length} bytes`);

@@ -12,12 +12,10 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Cache } from '../cache.ts';
+import { sha256 } from '../hash.ts';
 import type { LockedPackage } from '../lock.ts';
-import { sha256 } from '../sources/fetch.ts';
 import { directory, walk } from '../tree.ts';
-import { writeWhole } from '../whole-file.ts';
-import { matcher, pickFiles } from './picks.ts';
+import { matcher, pickFiles, place } from './picks.ts';
 
 describe('a pattern', () => {
   test.each([
@@ -39,7 +37,8 @@ describe('a pattern', () => {
 
 // A package as Debian's own program makes it.
 let dir: string;
-let cache: Cache;
+/** By hash. */
+let packages: Map<string, Buffer>;
 let locked: LockedPackage;
 const control = (name: string): string =>
   `Package: ${name}\nVersion: 1.0-1\nArchitecture: all\nMaintainer: none <none@example.org>\nDescription: toy\n`;
@@ -60,25 +59,26 @@ beforeAll(async () => {
   write('etc/toy.conf', 'secret', 0o600);
   symlinkSync('libtoy.so.1.2', join(tree, 'usr/lib/libtoy.so.1'));
   linkSync(join(tree, 'usr/bin/toy'), join(tree, 'usr/bin/toy-too'));
-  cache = new Cache(join(dir, 'cache'));
-  locked = await locking('toy', tree);
+  packages = new Map();
+  locked = locking('toy', tree);
 });
 afterAll(() => rmSync(dir, { recursive: true }));
 
-/** The package of a tree, as its lock has it, and its bytes where downloads are kept. */
-async function locking(name: string, tree: string): Promise<LockedPackage> {
+/** The package of a tree, as its lock has it, and its bytes where the fetcher finds them. */
+function locking(name: string, tree: string): LockedPackage {
   const deb = join(dir, `${name}.deb`);
   execFileSync('dpkg-deb', ['--root-owner-group', '--build', tree, deb], { stdio: 'ignore' });
   const bytes = readFileSync(deb);
   const hash = sha256(bytes);
-  await writeWhole(cache.path('downloads', hash), [bytes]);
+  packages.set(hash, bytes);
   const path = `pool/${name}_1.0-1_all.deb`;
   return { name, version: '1.0-1', archive: 'debian', path, size: bytes.length, sha256: hash };
 }
 
 async function pick(files: string[], pkg = locked): Promise<string[]> {
   const root = directory();
-  await pickFiles({ name: 'toy', files }, pkg, cache, () => {}, root);
+  const fetch = async (each: LockedPackage): Promise<Buffer> => packages.get(each.sha256) ?? Buffer.alloc(0);
+  place(root, await pickFiles({ name: 'toy', files }, pkg, fetch));
   return [...walk(root)].flatMap(([path, node]) => {
     if (node.type === 'dir') return [];
     const what = node.type === 'symlink' ? node.target : node.type;
@@ -103,7 +103,7 @@ describe('of a package', () => {
     mkdirSync(join(tree, 'usr/share/doc'), { recursive: true });
     writeFileSync(join(tree, 'DEBIAN/control'), control('toy-data'));
     symlinkSync('toy', join(tree, 'usr/share/doc/toy-data'));
-    const pkg = await locking('toy-data', tree);
+    const pkg = locking('toy-data', tree);
     expect(await pick([], pkg)).toEqual(['usr/share/doc/toy-data toy 777 0:0']);
   });
 

@@ -1,0 +1,117 @@
+import { FwError } from '../../errors.ts';
+import type { Cache } from '../cache.ts';
+import type { SystemArchive } from '../lock.ts';
+import { cachedPackage, fetchPackage, type Progress } from '../sources/fetch.ts';
+import type { Sources } from '../sources/index.ts';
+import { type Missing, missingDownloads, nodeDownload } from '../sources/missing.ts';
+import { cachedNode, fetchNode } from '../sources/node-package.ts';
+import { localArchive, npmArchive, tarballName } from '../sources/system-archive.ts';
+import type { LoadedTarget } from '../targets.ts';
+import { readArchive } from './archive.ts';
+import { type Downloads, pickInputs, picksKey, type SystemInputs } from './inputs.ts';
+
+export interface Watcher {
+  fetching: Progress;
+  unpacking(name: string): void;
+}
+
+/**
+ * The inputs of a system from the nearest source that has them: a system archive on this machine, packages in the
+ * cache, the system archive by npm, Debian's mirrors. All give the same bytes. A source that fails is passed over; only
+ * if the last one fails too are the reasons of all told.
+ * @throws FwError `offline`; what the last source throws: `package-unavailable`, `no-mirror`, `node-unavailable`
+ */
+export async function obtainInputs(
+  loaded: LoadedTarget,
+  cache: Cache,
+  sources: Sources,
+  watcher: Watcher,
+): Promise<SystemInputs> {
+  const { target, lock } = loaded;
+  const reasons: string[] = [];
+  // An edited target takes other files than its archive holds; what the maintainers publish fits.
+  const fits = lock.archive?.picks === picksKey(target, lock);
+  const archive = fits ? lock.archive : undefined;
+  if (lock.archive && !fits) reasons.push(`${lock.archive.package} was made for another list of files`);
+
+  const unpack = (bytes: Uint8Array): Promise<SystemInputs> => {
+    watcher.unpacking(archive?.package ?? '');
+    return readArchive(bytes);
+  };
+  if (archive) {
+    const found = await localArchive(archive, cache, sources);
+    if ('bytes' in found) return unpack(found.bytes);
+    reasons.push(...found.reasons);
+  }
+  const missing = await missingDownloads(lock, cache);
+  if (missing.length > 0 && sources.offline) throw offlineError(loaded, missing, cache, archive, reasons);
+  if (missing.length > 0 && archive?.published) {
+    watcher.fetching(tarballName(archive), 0, archive.size);
+    const found = await npmArchive(archive, cache, sources);
+    if ('bytes' in found) return unpack(found.bytes);
+    reasons.push(...found.reasons);
+  }
+
+  const lacking = (what: Missing): FwError => offlineError(loaded, [what], cache, archive, reasons);
+  const downloads: Downloads = sources.offline
+    ? {
+        package: async (pkg) => (await cachedPackage(pkg, cache)) ?? Promise.reject(lacking(pkg)),
+        node: async (node) => (await cachedNode(node, cache)) ?? Promise.reject(lacking(nodeDownload(node))),
+      }
+    : {
+        package: (pkg) => fetchPackage(pkg, cache, watcher.fetching),
+        node: (node) => fetchNode(node, cache),
+      };
+  try {
+    return await pickInputs(loaded, downloads, (name) => watcher.unpacking(name));
+  } catch (error) {
+    throw withReasons(error, reasons);
+  }
+}
+
+/** All that is missing, not the first of it: who works offline wants to go online once. */
+function offlineError(
+  { target }: LoadedTarget,
+  missing: Missing[],
+  cache: Cache,
+  archive: SystemArchive | undefined,
+  reasons: string[],
+): FwError {
+  const lines = missing.map(({ name, version, size }) => `${name} ${version}  ${megabytes(size)}`);
+  const total = megabytes(missing.reduce((sum, { size }) => sum + size, 0));
+  const folder = archive
+    ? `, or put ${tarballName(archive)} (${megabytes(archive.size)}) into a folder and name the folder in HEARTH_SYSTEMS`
+    : '';
+  return new FwError(
+    'offline',
+    `the build is offline, and the system of ${target.name} is not on this machine; missing are ${total}:\n  ` +
+      [...lines, ...reasons.map((reason) => `(${reason})`)].join('\n  '),
+    {
+      where: cache.dir,
+      expected: 'the packages of the system in the cache, or its system archive on this machine',
+      remedy: `Build once for ${target.name} with a network, without --offline and HEARTH_OFFLINE${folder}.`,
+    },
+  );
+}
+
+const UNAVAILABLE = ['package-unavailable', 'no-mirror', 'node-unavailable'];
+
+/** What the last source says, and why none of those before it was used. */
+function withReasons(error: unknown, reasons: string[]): unknown {
+  if (!(error instanceof FwError) || !UNAVAILABLE.includes(error.code) || reasons.length === 0) return error;
+  const { code, message, where, expected, remedy } = error;
+  return new FwError(
+    code,
+    `${message}\nThe system archive could not be used either:\n  ${reasons.join('\n  ')}`,
+    {
+      ...(where ? { where } : {}),
+      ...(expected ? { expected } : {}),
+      ...(remedy ? { remedy } : {}),
+      cause: error,
+    },
+  );
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
