@@ -44,10 +44,13 @@ export function createStopper(log: Pick<Logger, 'error'>): Stopper {
     },
     stop(deadlineMs) {
       stopping ??= (async () => {
-        const { promise, resolve } = Promise.withResolvers<'expired'>();
-        const timer = setTimeout(resolve, deadlineMs, 'expired');
+        let timer: NodeJS.Timeout | undefined;
+        // Not Promise.withResolvers: on a laptop apps also run on Node 20, which has none.
+        const expired = new Promise<'expired'>((resolve) => {
+          timer = setTimeout(resolve, deadlineMs, 'expired');
+        });
         try {
-          return await unwind(promise);
+          return await unwind(expired);
         } finally {
           clearTimeout(timer);
         }
