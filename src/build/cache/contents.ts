@@ -31,8 +31,8 @@ export interface Leftover {
 }
 
 const SHARD = /^[0-9a-f]{2}$/;
-const KEY = /^[0-9a-f]{8,}[\w.-]*$/;
-const PART = /^[0-9a-f]{8,}[\w.-]*\.part-(\d+)-[0-9a-f]{8}$/;
+const KEY = /^[0-9a-f]{8,}(-[\w.-]+)?$/;
+const PART = /^[0-9a-f]{8,}(?:-[\w.-]+)?\.part-(\d+)-[0-9a-f]{8}$/;
 const NPM_FOLDER = /^npm-(?:(\d+)-)?[A-Za-z0-9]{6}$/;
 const NODE_STAGING = /^part-(?:(\d+)-)?[A-Za-z0-9]{6}$/;
 const NODE = /^\d+\.\d+\.\d+-[a-z]+-[a-z0-9]+$/;
@@ -40,12 +40,13 @@ const NODE = /^\d+\.\d+\.\d+-[a-z]+-[a-z0-9]+$/;
 /** Reads the cache's folders, and no file. What another process removes meanwhile is not in it. */
 export async function cacheContents(dir: string): Promise<Contents> {
   const contents: Contents = { entries: [], leftovers: [] };
-  for (const kind of KINDS) {
+  const top = await folders(dir);
+  for (const kind of KINDS.filter((name) => top.includes(name))) {
     const shards = (await folders(join(dir, kind))).filter((name) => SHARD.test(name));
     for (const shard of shards) await readShard(join(dir, kind, shard), kind, shard, contents);
   }
-  for (const name of await folders(dir)) await addLeftover(join(dir, name), NPM_FOLDER.exec(name), contents);
-  for (const name of await folders(join(dir, 'node'))) {
+  for (const name of top) await addLeftover(join(dir, name), NPM_FOLDER.exec(name), contents);
+  for (const name of top.includes('node') ? await folders(join(dir, 'node')) : []) {
     const path = join(dir, 'node', name);
     await addLeftover(path, NODE_STAGING.exec(name), contents);
     const found = NODE.test(name) ? await measure(path) : undefined;
@@ -92,7 +93,10 @@ async function measure(path: string): Promise<{ bytes: number; changedMs: number
   if (!found) return undefined;
   const below = (await readdir(path, { recursive: true }).catch(ifPresent)) ?? [];
   const sizes = await Promise.all(
-    below.map(async (name) => (await lstat(join(path, name)).catch(ifPresent))?.size ?? 0),
+    below.map(async (name) => {
+      const inside = await lstat(join(path, name)).catch(ifPresent);
+      return inside?.isFile() ? inside.size : 0;
+    }),
   );
   return { bytes: sizes.reduce((sum, size) => sum + size, 0), changedMs: found.mtimeMs };
 }
