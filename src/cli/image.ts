@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import { writeImage } from '../build/image.ts';
 import { parseSize } from '../project/size.ts';
-import { megabytes } from './output.ts';
+import { megabytes, silent, terminalOutput } from './output.ts';
 import { type CommonOptions, printResult, verb } from './verb.ts';
 
 interface Options extends CommonOptions {
@@ -12,7 +11,8 @@ interface Options extends CommonOptions {
 
 export function imageCommand(): Command {
   return verb('image', 'Make the image of a whole disk from a firmware', [
-    'fw image hello-1.0.0-x86_64.fw -o disk.img --size 4GiB',
+    'fw image hello-1.0.0-x86_64.fw -o disk.img --size 4GiB    with room for /data',
+    'fw image hello-1.0.0-rpi3.fw -o card.img    to be copied onto an SD card',
   ])
     .argument('<file.fw>', 'the firmware')
     .requiredOption('-o, --output <disk.img>', 'the image')
@@ -22,9 +22,12 @@ export function imageCommand(): Command {
       diskSize,
     )
     .action(async (file: string, options: Options) => {
+      const { writeImage } = await import('../build/image.ts');
+      const out = options.json ? silent : terminalOutput();
       const result = await writeImage(resolve(file), resolve(options.output), {
         ...(options.size ? { size: options.size } : {}),
-      });
+        onProgress: (progress) => out.progress(progress),
+      }).finally(() => out.done());
       printResult(
         result,
         options,

@@ -1,42 +1,82 @@
-import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
-import { describeError, errorJson } from './output.ts';
-import { verbs } from './verbs.ts';
+import { type Command, CommanderError } from 'commander';
+import { FwError } from '../errors.ts';
+import { describeError, errorJson } from './error-text.ts';
+import { thisPackage } from './package.ts';
+import { fwProgram } from './program.ts';
+import { UsageError } from './usage.ts';
+import { printJson } from './verb.ts';
 
 /** Runs the fw command. Returns the exit code: 0 ok, 1 failed, 2 wrong usage. */
 export async function main(args: string[]): Promise<number> {
-  const program = new Command('fw')
-    .description('Turns a TypeScript app into firmware, and runs it.')
-    .version(version(), '-V, --version')
-    .showHelpAfterError('(fw --help shows the usage)')
-    .exitOverride();
-  for (const [heading, group] of verbs()) {
-    for (const command of group) program.addCommand(command.helpGroup(heading));
-  }
-  for (const command of program.commands) {
-    command.exitOverride().showHelpAfterError(`(fw ${command.name()} --help shows the usage)`);
-    if (args.includes('--json')) command.configureOutput({ writeErr: () => {} });
-  }
+  const words = args.slice(0, args.includes('--') ? args.indexOf('--') : undefined);
+  const [json, verbose] = [words.includes('--json'), words.includes('--verbose')];
+  const tell = (error: unknown): void => tellError(error, json, verbose);
+  // An error that reaches nobody is our bug: it is told as one, in the form that was asked for.
+  process.on('uncaughtException', (error) => {
+    tell(error);
+    process.exit(1);
+  });
+  const output = watchOutput();
+  const program = fwProgram();
+  if (json) silence(program);
   try {
     await program.parseAsync(args, { from: 'user' });
-    return Number(process.exitCode ?? 0);
   } catch (error) {
-    if (error instanceof CommanderError) {
-      if (error.exitCode === 0) return 0;
-      if (args.includes('--json')) printJson({ error: { code: 'wrong-usage', message: error.message } });
-      return 2;
+    if (!(error instanceof CommanderError)) {
+      tell(error);
+      return error instanceof UsageError ? 2 : 1;
     }
-    if (args.includes('--json')) printJson(errorJson(error));
-    else process.stderr.write(`${describeError(error)}\n`);
-    return 1;
+    // Help or the version was asked for, and has been printed unless a program asked.
+    if (json) printJson(error.code === 'commander.version' ? thisPackage() : await helpAsData(program));
+  }
+  const failure = await output.failure();
+  if (!failure) return Number(process.exitCode ?? 0);
+  tellError(failure, false, verbose);
+  return 1;
+}
+
+async function helpAsData(program: Command): Promise<object> {
+  const { describeTree } = await import('./completion/tree.ts');
+  return describeTree(program);
+}
+
+function tellError(error: unknown, json: boolean, verbose: boolean): void {
+  if (json) printJson(errorJson(error, { verbose }));
+  else if (!(error instanceof UsageError && error.helpShown)) {
+    const reportTo = thisPackage().bugs;
+    process.stderr.write(`${describeError(error, { stream: process.stderr, verbose, reportTo })}\n`);
   }
 }
 
-function printJson(value: object): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
+/** For programs, help is JSON too. */
+function silence(command: Command): void {
+  command.configureOutput({ writeOut: () => {}, writeErr: () => {} });
+  for (const child of command.commands) silence(child);
 }
 
-function version(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+/**
+ * Nobody who reads any more (`fw … | head -1`) is no failure: what was to be done is done, in silence. Output that could
+ * not be written, on a full disk say, is one.
+ */
+function watchOutput(): { failure(): Promise<FwError | undefined> } {
+  let failed: NodeJS.ErrnoException | undefined;
+  const { stdout, stderr } = process;
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') failed = error;
+  });
+  // There is nowhere left to say it.
+  stderr.on('error', () => {});
+  return {
+    async failure() {
+      // Called when everything before it is written; that a write has failed is told a turn later.
+      if (stdout.writable) await new Promise<void>((resolve) => void stdout.write('', () => resolve()));
+      await new Promise(setImmediate);
+      if (!failed) return undefined;
+      return new FwError('output-failed', `the result could not be written: ${failed.message}`, {
+        where: 'standard output',
+        remedy: 'Make room, or send the output elsewhere. What the command did stays done.',
+        cause: failed,
+      });
+    },
+  };
 }

@@ -1,68 +1,140 @@
 import { styleText } from 'node:util';
-import { FwError } from '../errors.ts';
+import type { Progress } from '../build/progress.ts';
+import { plainLine, progressLine, Rate } from './progress-text.ts';
 
-/** How the command line talks: results on standard output, everything else on standard error. */
+export { megabytes } from './units.ts';
 
+/** How the command line talks while it works: progress and notes, on standard error. Results go to standard output. */
 export interface Output {
-  /** One step of long work: on a terminal the line is replaced by the next, elsewhere it is a line. */
+  /** How far long work is: on a terminal a line that is replaced by the next, elsewhere one line for each step. */
+  progress(progress: Progress): void;
+  /** A step of which no more is known. */
   step(text: string): void;
   /** A line that stays. */
   line(text: string): void;
-  /** Ends a replaced line. */
+  /** The same for what the user should not overlook. */
+  warn(text: string): void;
+  /** Takes a replaced line away. */
   done(): void;
 }
 
-export function terminalOutput(stream: NodeJS.WriteStream = process.stderr): Output {
-  const interactive = stream.isTTY === true;
-  let open = false;
-  const clear = (): void => {
-    if (open) stream.write('\r\x1b[K');
-    open = false;
-  };
-  return {
-    step(text) {
-      if (!interactive) return;
-      clear();
-      stream.write(text.slice(0, Math.max(20, (stream.columns ?? 80) - 1)));
-      open = true;
-    },
-    line(text) {
-      clear();
-      stream.write(`${text}\n`);
-    },
-    done: clear,
-  };
+/** What of a stream is needed to talk on it. */
+export type TextStream = NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
+
+/** What standard error is: a terminal that can replace a line, or something that keeps every line. */
+export function terminalOutput(
+  stream: NodeJS.WriteStream = process.stderr,
+  env: NodeJS.ProcessEnv = process.env,
+): Output {
+  const canReplace = stream.isTTY === true && env.TERM !== 'dumb';
+  return canReplace ? new TerminalOutput(stream) : new PlainOutput(stream);
 }
 
 /** Says nothing; for `--json`. */
-export const silent: Output = { step() {}, line() {}, done() {} };
+export const silent: Output = { progress() {}, step() {}, line() {}, warn() {}, done() {} };
 
-/** An error as people read it: what, where, expected, what to do. Our own bugs come with their stack. */
-export function describeError(error: unknown): string {
-  if (!(error instanceof FwError)) {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return `${paint('red', 'fw: internal error')}: ${text}\nThis is a bug in Hearth. Please report it with the lines above.`;
+const ERASE_LINE = '\r\x1b[K';
+/** Often enough to look alive; a download tells every few kilobytes. */
+const REDRAW_MS = 100;
+
+/** Where nothing happens the line is drawn anew as well: a rate that was true a minute ago is wrong now. */
+const STALE_MS = 1000;
+
+export class TerminalOutput implements Output {
+  readonly #stream: TextStream;
+  readonly #now: () => number;
+  #progress: Progress | undefined;
+  #rate = new Rate();
+  /** What is on the screen now. */
+  #shown = '';
+  #drawnAt = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(stream: TextStream, now: () => number = () => performance.now()) {
+    this.#stream = stream;
+    this.#now = now;
   }
-  const lines = [`${paint('red', 'fw')}: ${error.message}`];
-  if (error.where) lines.push(`  where:    ${error.where}`);
-  if (error.expected) lines.push(`  expected: ${error.expected}`);
-  if (error.remedy) lines.push(`  do:       ${error.remedy}`);
-  lines.push(paint('dim', `  (${error.code})`));
-  return lines.join('\n');
+
+  progress(progress: Progress): void {
+    const before = this.#progress;
+    const same = before?.step === progress.step && before.detail === progress.detail;
+    if (!same) this.#rate = new Rate();
+    if (progress.bytes) this.#rate.add(this.#now(), progress.bytes.done);
+    this.#progress = progress;
+    if (!same || this.#now() - this.#drawnAt >= REDRAW_MS) this.#draw();
+    this.#timer ??= setInterval(() => this.#draw(), STALE_MS).unref();
+  }
+
+  step(text: string): void {
+    this.progress({ step: text });
+  }
+
+  line(text: string): void {
+    this.done();
+    this.#stream.write(`${text}\n`);
+  }
+
+  warn(text: string): void {
+    this.done();
+    this.#stream.write(warning(text, this.#stream));
+  }
+
+  done(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#progress = undefined;
+    if (this.#shown) this.#stream.write(ERASE_LINE);
+    this.#shown = '';
+    this.#drawnAt = Number.NEGATIVE_INFINITY;
+  }
+
+  #draw(): void {
+    if (!this.#progress) return;
+    const now = this.#now();
+    // In its last column a terminal may already have begun the next line.
+    const width = (this.#stream.columns || 80) - 1;
+    const text = progressLine(this.#progress, this.#rate.at(now), width);
+    this.#drawnAt = now;
+    if (text === this.#shown) return;
+    this.#stream.write(`${this.#shown ? ERASE_LINE : ''}${text}`);
+    this.#shown = text;
+  }
 }
 
-/** The same for programs. */
-export function errorJson(error: unknown): object {
-  if (!(error instanceof FwError)) return { error: { code: 'internal', message: String(error) } };
-  const { code, message, where, expected, remedy } = error;
-  return { error: { code, message, where, expected, remedy } };
+export class PlainOutput implements Output {
+  readonly #stream: TextStream;
+  readonly #told = new Set<string>();
+
+  constructor(stream: TextStream) {
+    this.#stream = stream;
+  }
+
+  progress(progress: Progress): void {
+    if (this.#told.has(progress.step)) return;
+    this.#told.add(progress.step);
+    this.line(plainLine(progress));
+  }
+
+  step(text: string): void {
+    this.progress({ step: text });
+  }
+
+  line(text: string): void {
+    this.#stream.write(`${text}\n`);
+  }
+
+  warn(text: string): void {
+    this.#stream.write(warning(text, this.#stream));
+  }
+
+  done(): void {}
 }
 
-function paint(style: 'red' | 'dim', text: string): string {
-  return styleText(style, text, { stream: process.stderr });
+function warning(text: string, stream: TextStream): string {
+  return `${paint('yellow', 'warning:', stream)} ${text}\n`;
 }
 
-/** 12345678 -> '12.3 MB'. */
-export function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
+/** Colour where the stream is a terminal that has them, and NO_COLOR, FORCE_COLOR and TERM do not say otherwise. */
+export function paint(style: Parameters<typeof styleText>[0], text: string, stream: TextStream): string {
+  return styleText(style, text, { stream });
 }

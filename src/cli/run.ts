@@ -1,18 +1,13 @@
 import { join, resolve } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
-import { emulatedDisk } from '../build/emulated-disk.ts';
-import { buildFirmware } from '../build/firmware.ts';
-import { FwError } from '../errors.ts';
-import { attachConsole } from '../host/attach.ts';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { MachineExit } from '../host/machine.ts';
 import type { Forward } from '../host/qemu/args.ts';
-import { startMachine } from '../host/start.ts';
-import { loadProject } from '../project/load.ts';
-import { type Output, terminalOutput } from './output.ts';
-import { type CommonOptions, verb } from './verb.ts';
+import { type BuildOptions, buildProject } from './build.ts';
+import { interruptible } from './interruptible.ts';
+import { silent, terminalOutput } from './output.ts';
+import { printJson, verb } from './verb.ts';
 
-interface Options extends CommonOptions {
-  target?: string;
-  app: string;
+interface Options extends Omit<BuildOptions, 'out'> {
   headless?: boolean;
   forward: Forward[];
   fresh?: boolean;
@@ -25,59 +20,87 @@ export function runCommand(): Command {
     'fw run hello-1.0.0-rpi3.fw --fresh    a firmware file, on an empty disk',
     'fw run --headless --target x86_64     for scripts: the console on standard output',
   ])
+    .summary('Boot a firmware in QEMU, through the real boot loader')
     .argument('[file.fw]', 'the firmware; the default builds the project first')
-    .option('-t, --target <name>', 'the board to build for')
+    .option('-t, --target <target>', 'the board to build for')
     .option('--app <dir>', 'the project', '.')
+    .option('--offline', 'build without fetching anything')
     .option('--headless', 'print the console, take no input')
-    .option(
-      '-f, --forward <host:guest>',
-      'make a TCP port of the guest reachable at 127.0.0.1; may be given often',
-      forward,
-      [],
+    .addOption(
+      new Option(
+        '-f, --forward <host:guest>',
+        'make a TCP port of the guest reachable at 127.0.0.1; may be given often',
+      )
+        .argParser(forward)
+        .default([], 'none'),
     )
     .option('--fresh', 'start with an empty disk instead of the one of the last run')
     .option('--memory <MiB>', 'memory of the machine', count, 1024)
     .addHelpText(
       'after',
       `
-The disk is kept in .hearth/run of the project: /data survives from run to run, as on a device.
-Ctrl-A X ends the machine.`,
+The disk is kept in .hearth/run of the project: /data survives from run to run,
+as on a device. Ctrl-A X ends the machine. With --json each line is an event:
+build, disk, forwards, console, exit.`,
     )
     .action(async (file: string | undefined, options: Options, command: Command) => {
       if (file && options.target)
         command.error(`error: ${file} has its target already; leave out --target, or the file`);
-      const out = terminalOutput();
-      const firmware = file ? resolve(file) : await build(options, out);
+      const firmware = file ? resolve(file) : await buildFirst(options);
       const folder = join(file ? resolve(firmware, '..') : resolve(options.app), '.hearth', 'run');
-      const disk = await emulatedDisk(firmware, folder, { fresh: options.fresh ?? false });
-      out.line(`disk: ${disk.path} (${disk.state})`);
-      const machine = await startMachine({
-        emulator: disk.target.emulator,
-        disk: disk.path,
-        workDir: disk.folder,
-        memoryMb: options.memory,
-        forwards: options.forward,
-      });
-      for (const { host, guest } of machine.forwards)
-        out.line(`127.0.0.1:${host} leads to port ${guest} of the device`);
-      const exit = await attachConsole(machine, { interactive: !options.headless });
-      if (exit.reason === 'failed') {
-        throw (
-          exit.error ??
-          new FwError('machine-failed', `the machine ended with ${exit.signal ?? `status ${exit.code}`}`)
-        );
-      }
+      const exit = await interruptible((killed) => boot(firmware, folder, options, killed));
+      if (exit.error) throw exit.error;
     });
 }
 
-async function build(options: Options, out: Output): Promise<string> {
-  const project = await loadProject(options.app);
-  const { path } = await buildFirmware(project, {
-    ...(options.target ? { target: options.target } : {}),
-    onProgress: (progress) => out.step(progress.step),
+async function buildFirst(options: Options): Promise<string> {
+  const result = await buildProject(options, options.json ? silent : terminalOutput());
+  if (options.json) printJson({ event: 'build', ...result });
+  return result.path;
+}
+
+async function boot(
+  firmware: string,
+  folder: string,
+  options: Options,
+  killed: AbortSignal,
+): Promise<MachineExit> {
+  const [{ emulatedDisk }, { startMachine }, { attachConsole }] = await Promise.all([
+    import('../build/emulated-disk.ts'),
+    import('../host/start.ts'),
+    import('../host/attach.ts'),
+  ]);
+  const { json = false } = options;
+  const out = json ? silent : terminalOutput();
+  using disk = await emulatedDisk(firmware, folder, {
+    fresh: options.fresh ?? false,
+    onProgress: (progress) => {
+      killed.throwIfAborted();
+      out.progress(progress);
+    },
+  }).finally(() => out.done());
+  const { path, state } = disk;
+  out.line(`disk: ${path} (${state})`);
+  if (json) printJson({ event: 'disk', path, state });
+  killed.throwIfAborted();
+
+  await using machine = await startMachine({
+    emulator: disk.target.emulator,
+    disk: path,
+    workDir: disk.folder,
+    memoryMb: options.memory,
+    forwards: options.forward,
   });
-  out.done();
-  return path;
+  for (const { host, guest } of machine.forwards)
+    out.line(`127.0.0.1:${host} leads to port ${guest} of the device`);
+  if (json) printJson({ event: 'forwards', forwards: machine.forwards });
+  const exit = await attachConsole(machine, {
+    interactive: !options.headless && !json,
+    signal: killed,
+    ...(json ? { format: (line: string) => JSON.stringify({ event: 'console', line }) } : {}),
+  });
+  if (json) printJson({ event: 'exit', reason: exit.reason });
+  return exit;
 }
 
 function forward(text: string, before: Forward[]): Forward[] {

@@ -21,7 +21,13 @@ beforeAll(async () => {
      const machine = await Machine.start(await tinyGuest(${JSON.stringify(folder)}), []);
      // Keys of a hand of its own, for when nobody reads what it prints.
      process.on('SIGUSR2', () => machine.console.write('echo\\r\\n'));
-     const exit = await attachConsole(machine, { interactive: process.argv[2] !== '--headless' });
+     const killed = new AbortController();
+     process.once('SIGTERM', () => killed.abort());
+     const exit = await attachConsole(machine, {
+       interactive: process.argv[2] !== '--headless',
+       signal: killed.signal,
+       format: (line) => '> ' + line,
+     });
      console.error('exit', exit.reason, 'raw', process.stdin.isRaw);
     `,
   );
@@ -77,9 +83,9 @@ describe('a console on a terminal', () => {
 });
 
 describe('a console without a terminal', () => {
-  test('prints lines, and ends by a signal', async () => {
+  test('prints lines as it was told to, and ends when it is aborted', async () => {
     const { screen, messages, child } = session({ terminal: false, args: ['--headless'] });
-    await screen.waitFor(/^up$/);
+    await screen.waitFor(/^> up$/);
     child.kill('SIGTERM');
     await messages.waitFor(/^exit stopped/);
     expect(await once(child, 'exit')).toEqual([0, null]);
@@ -87,7 +93,7 @@ describe('a console without a terminal', () => {
 
   test('ends when nobody reads it any more', async () => {
     const { screen, messages, child } = session({ terminal: false });
-    await screen.waitFor(/^up$/);
+    await screen.waitFor(/^> up$/);
     child.stdout.destroy();
     child.kill('SIGUSR2');
     await messages.waitFor(/^exit stopped/);

@@ -14,31 +14,35 @@ export interface Attachable {
 export interface AttachOptions {
   /** Also type; needs a terminal at both ends, otherwise lines are printed. Default true. */
   interactive?: boolean;
+  /** Ends the machine, in order. */
+  signal?: AbortSignal;
+  /** How a line is printed where lines are; default as it is. */
+  format?: (line: string) => string;
 }
 
 const HELP = '\r\n[Ctrl-A X: end the machine · Ctrl-A Ctrl-A: send Ctrl-A · Ctrl-A H: this]\r\n';
 /** Colours off, cursor shown: boot menus may have left them otherwise. */
 const RESET_TERMINAL = '\x1b[0m\x1b[?25h';
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
  * Shows a machine's console on this process's terminal until the machine is off, and types what is typed. Ctrl-A X ends
- * it, and so does a signal to this process; the terminal is restored in every case. Without a terminal, or not
- * interactive, it prints the console's lines as plain text.
+ * it; the terminal is restored in every case. Without a terminal, or not interactive, it prints the console's lines as
+ * plain text.
  */
 export async function attachConsole(machine: Attachable, options: AttachOptions = {}): Promise<MachineExit> {
   const { stdin, stdout } = process;
+  const { interactive = true, signal, format = (line) => line } = options;
   const stop = (): void => void machine.stop();
   // Whoever reads our output has left: there is nobody to run the machine for.
   stdout.on('error', stop);
-  for (const signal of SIGNALS) process.on(signal, stop);
+  signal?.addEventListener('abort', stop);
+  if (signal?.aborted) stop();
   try {
-    if ((options.interactive ?? true) && stdin.isTTY && stdout.isTTY)
-      await attachTerminal(machine, stdin, stdout);
-    else await printLines(machine, stdout);
+    if (interactive && stdin.isTTY && stdout.isTTY) await attachTerminal(machine, stdin, stdout);
+    else await printLines(machine, stdout, format);
     return await machine.exited;
   } finally {
-    for (const signal of SIGNALS) process.off(signal, stop);
+    signal?.removeEventListener('abort', stop);
     stdout.off('error', stop);
   }
 }
@@ -70,11 +74,15 @@ async function attachTerminal(machine: Attachable, stdin: ReadStream, stdout: Wr
   }
 }
 
-async function printLines(machine: Attachable, stdout: NodeJS.WriteStream): Promise<void> {
+async function printLines(
+  machine: Attachable,
+  stdout: NodeJS.WriteStream,
+  format: (line: string) => string,
+): Promise<void> {
   for await (const line of machine.console) {
     if (!stdout.writable) return;
     // A reader that is slow must not fill our memory; one that leaves ends the machine, and with it the wait.
-    if (stdout.write(`${line}\n`)) continue;
+    if (stdout.write(`${format(line)}\n`)) continue;
     const drained = once(stdout, 'drain').catch(() => undefined);
     await Promise.race([drained, machine.exited]);
   }

@@ -1,0 +1,37 @@
+import { Command, Option } from 'commander';
+import { COMMON_OPTIONS, mainHelp } from './help.ts';
+import { thisPackage } from './package.ts';
+import { findCommand, throwErrors } from './usage.ts';
+import { verb } from './verb.ts';
+import { verbs } from './verbs.ts';
+
+/** The whole command line: every verb, ready to be parsed, listed, or completed. */
+export function fwProgram(): Command {
+  const { version, docs } = thisPackage();
+  const program = new Command('fw')
+    .description('Turns a TypeScript app into firmware.')
+    .configureHelp(mainHelp(docs))
+    .version(version, '-V, --version', 'print the version')
+    .addHelpOption(new Option('-h, --help', 'show this').helpGroup(COMMON_OPTIONS))
+    .helpCommand(false)
+    // `fw --json build` is `fw build --json`.
+    .addOption(new Option('--json').hideHelp())
+    .addOption(new Option('--verbose').hideHelp())
+    .hook('preAction', (_, command) => {
+      for (const [name, value] of Object.entries(program.opts()))
+        if (name === 'json' || name === 'verbose') command.setOptionValue(name, value);
+    });
+  const groups = verbs();
+  for (const [heading, group] of groups) {
+    for (const command of group) program.addCommand(command.helpGroup(heading));
+  }
+  program.addCommand(helpCommand(program).helpGroup(groups.at(-1)?.[0] ?? ''));
+  throwErrors(program);
+  return program;
+}
+
+function helpCommand(program: Command): Command {
+  return verb('help', 'Show what a verb does, its options, and examples', ['fw help build'])
+    .argument('[verb...]', 'the verb; without one, all of them')
+    .action((words: string[]) => findCommand(program, words).help());
+}
