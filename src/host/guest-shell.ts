@@ -177,7 +177,7 @@ export class GuestShell {
       throw new FwError('no-shell', `no shell prompt came within ${timeoutMs / 1000} s`, {
         where: `${this.#port.name} of the guest`,
         expected: "firmware that was built with console: 'shell' and has booted",
-        remedy: 'look at the console for what the guest is doing',
+        remedy: 'Look at the console for what the guest is doing.',
         cause: error,
       });
     }
@@ -191,7 +191,7 @@ export class GuestShell {
       throw new FwError('bad-command', `the command has the control character ${JSON.stringify(bad)}`, {
         where: command,
         expected: 'text, tabs and line ends; a terminal acts on anything else',
-        remedy: 'write it with printf in the command',
+        remedy: 'Write it with printf in the command.',
       });
     }
     const lines = command.split('\n');
@@ -246,7 +246,7 @@ export class GuestShell {
     return new FwError('shell-timeout', `'${what}' did not end within ${timeoutMs / 1000} s`, {
       where: `${this.#port.name} of the guest`,
       expected: `an end; it had printed: ${this.#received.slice(-SHOWN_CHARS)}`,
-      remedy: 'give the command more time (timeoutMs), or look at why it hangs',
+      remedy: 'Give the command more time (timeoutMs), or look at why it hangs.',
     });
   }
 }

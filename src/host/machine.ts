@@ -92,7 +92,7 @@ export class Machine {
     if (forward) return forward.host;
     throw new FwError('not-forwarded', `port ${guest} of the guest is not forwarded`, {
       where: `guest port ${guest}`,
-      remedy: `start the machine with a forward to ${guest}`,
+      remedy: `Start the machine with a forward to port ${guest}.`,
     });
   }
 

@@ -1,4 +1,4 @@
-import { access, mkdir } from 'node:fs/promises';
+import { access, mkdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Emulator } from '../build/emulator.ts';
 import { FwError } from '../errors.ts';
@@ -54,7 +54,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   if (!there) {
     throw new FwError('disk-missing', `the disk image ${disk} cannot be read`, {
       where: disk,
-      remedy: "make it with 'fw image'",
+      remedy: "Make it with 'fw image'.",
     });
   }
   await mkdir(workDir, { recursive: true });
@@ -114,5 +114,7 @@ async function makeVars(template: string, file: string): Promise<void> {
   );
   if (there) return;
   await mkdir(dirname(file), { recursive: true });
-  await copySparse(template, file);
+  // Half a store would be taken for a whole one by every later run.
+  await copySparse(template, `${file}.part`);
+  await rename(`${file}.part`, file);
 }

@@ -34,7 +34,7 @@ export function doesNotBoot(symptom: Symptom, message: string, details: Failing)
     {
       where: file ? `${place}: ${file}` : place,
       expected,
-      remedy: remedy ?? "build the image again with 'fw image'",
+      remedy: remedy ?? "Build the image again with 'fw image'.",
       ...(cause === undefined ? {} : { cause }),
     },
   );

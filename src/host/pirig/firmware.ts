@@ -166,7 +166,7 @@ function loadDeviceTree(
       partition: boot.number,
       file: names.join(', ') || 'config.txt: device_tree=',
       expected: 'a device tree: a 64-bit kernel does not start without one',
-      remedy: `put ${UPSTREAM_DTB} beside the kernel and set upstream_kernel=1`,
+      remedy: `Put ${UPSTREAM_DTB} beside the kernel and set upstream_kernel=1.`,
     });
   }
   const dtb = boot.fat.file(path);

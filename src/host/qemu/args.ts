@@ -70,7 +70,7 @@ function netdev(forwards: readonly Forward[]): string {
       throw new FwError('bad-port', `${port} is no TCP port`, {
         where: `forward ${host}:${guest}, ${side} side`,
         expected: `a number from ${least} to ${MAX_PORT}`,
-        remedy: 'give the forward as HOST:GUEST, for example 8080:80',
+        remedy: 'Give the forward as HOST:GUEST, for example 8080:80.',
       });
     }
     return `hostfwd=tcp:127.0.0.1:${host}-:${guest}`;

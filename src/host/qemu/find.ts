@@ -46,7 +46,7 @@ export function parseVersion(text: string): [number, number] | undefined {
 }
 
 function installHint({ debian }: Program): string {
-  return `install QEMU ${MIN_QEMU} or newer: 'apt install ${debian}' (on Debian 12 from bookworm-backports), 'dnf install qemu' or 'brew install qemu'`;
+  return `Install QEMU ${MIN_QEMU} or newer: 'apt install ${debian}' (on Debian 12 from bookworm-backports), 'dnf install qemu' or 'brew install qemu'.`;
 }
 
 /**

@@ -99,7 +99,7 @@ async function greeted(qmp: Promise<Qmp>, file: string): Promise<Qmp> {
     reject(
       new FwError('qemu-failed', `QEMU did not answer within ${START_TIMEOUT_MS / 1000} s`, {
         where: file,
-        remedy: 'look whether the machine is overloaded or the disk image lies on a share that hangs',
+        remedy: 'Look whether this computer is overloaded, or the disk image lies on a share that hangs.',
       }),
     );
   }, START_TIMEOUT_MS);
@@ -140,19 +140,19 @@ export function startError(file: string, exit: QemuExit): FwError {
     return new FwError('port-in-use', `a port to forward is in use: ${forward[1]}`, {
       where: forward[1],
       expected: 'a free TCP port on 127.0.0.1',
-      remedy: 'choose another host port, or stop what listens there',
+      remedy: 'Choose another host port, or stop what listens there.',
     });
   }
   if (/Failed to get .*lock/.test(text)) {
     return new FwError('disk-in-use', 'the disk image is in use by another emulated machine', {
       where: /using the image \[(.*)\]/.exec(text)?.[1] ?? file,
       expected: 'one machine at a time',
-      remedy: 'stop the other machine, or use another disk image',
+      remedy: 'Stop the other machine, or use another disk image.',
     });
   }
   const how = exit.signal ? `was killed by ${exit.signal}` : `ended with status ${exit.code}`;
   return new FwError('qemu-failed', `QEMU ${how} before the machine started: ${text || 'it said nothing'}`, {
     where: file,
-    remedy: 'run the command by hand to see more',
+    remedy: 'Read what QEMU said above; where QEMU itself is broken, install it again.',
   });
 }

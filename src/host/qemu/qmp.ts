@@ -116,6 +116,6 @@ export class Qmp {
 function closedError(command: string): FwError {
   return new FwError('qmp-closed', `QEMU is gone and did not answer '${command}'`, {
     where: 'QMP',
-    remedy: 'look at what the emulated console and QEMU itself printed',
+    remedy: 'Look at what the emulated console and QEMU itself printed.',
   });
 }

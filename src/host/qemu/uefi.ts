@@ -66,7 +66,7 @@ export async function findUefi(
   throw new FwError('uefi-firmware-missing', `no UEFI firmware for ${arch} on this machine`, {
     where: pairs.map(({ code }) => code).join(', '),
     expected: 'the code and the variable template of EDK II, side by side',
-    remedy: `install it: 'apt install ${DEBIAN[arch]}', 'dnf install edk2-${arch === 'x86_64' ? 'ovmf' : arch}' or 'brew install qemu'`,
+    remedy: `Install it: 'apt install ${DEBIAN[arch]}', 'dnf install edk2-${arch === 'x86_64' ? 'ovmf' : arch}' or 'brew install qemu'.`,
   });
 }
 
