@@ -30,9 +30,10 @@ export interface Leftover {
   changedMs: number;
 }
 
-const SHARD = /^[0-9a-f]{2}$/;
-const KEY = /^[0-9a-f]{8,}(-[\w.-]+)?$/;
-const PART = /^[0-9a-f]{8,}(?:-[\w.-]+)?\.part-(\d+)-[0-9a-f]{8}$/;
+const SHARD = /^[\w-]{2}$/;
+/** A hash, and whatever else the value depends on. */
+const KEY = /^[\w.-]*[0-9a-f]{40}[\w.-]*$/;
+const PART = /\.part-(\d+)-[0-9a-f]{8}$/;
 const NPM_FOLDER = /^npm-(?:(\d+)-)?[A-Za-z0-9]{6}$/;
 const NODE_STAGING = /^part-(?:(\d+)-)?[A-Za-z0-9]{6}$/;
 const NODE = /^\d+\.\d+\.\d+-[a-z]+-[a-z0-9]+$/;
@@ -68,7 +69,7 @@ async function readShard(
       .map(async (name) => {
         const path = join(folder, name);
         const part = PART.exec(name);
-        if (!part && !KEY.test(name)) return;
+        if (!KEY.test(part ? name.slice(0, part.index) : name)) return;
         const found = await lstat(path).catch(ifPresent);
         if (!found?.isFile()) return;
         if (part) leftovers.push({ path, bytes: found.size, pid: Number(part[1]), changedMs: found.mtimeMs });
@@ -102,7 +103,7 @@ async function measure(path: string): Promise<{ bytes: number; changedMs: number
 }
 
 /** Names of real folders in a folder; links are not followed. */
-async function folders(path: string): Promise<string[]> {
+export async function folders(path: string): Promise<string[]> {
   const found = (await readdir(path, { withFileTypes: true }).catch(ifPresent)) ?? [];
   return found.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }

@@ -117,6 +117,7 @@ describe('a cache folder', () => {
 
   test('is read by shape: entries, the pinned Node, and what killed processes left', async () => {
     write(`downloads/ab/${KEY}`, 10);
+    write(`blocks/sq/squashfs-1-zstd1.5.7-l19-b1048576-${KEY}`, 15);
     write(`chunks/ab/${KEY}-zstd-1.5.7-19`, 20);
     write(`files/ab/${KEY}.part-${dead}-0123abcd`, 30);
     write('node/24.0.0-linux-x64/bin/node', 40);
@@ -125,6 +126,7 @@ describe('a cache folder', () => {
     const { entries, leftovers } = await cacheContents(dir);
     expect(entries.map(({ kind, bytes }) => [kind, bytes])).toEqual([
       ['downloads', 10],
+      ['blocks', 15],
       ['chunks', 20],
       ['node', 40],
     ]);
@@ -141,7 +143,7 @@ describe('a cache folder', () => {
       `downloads/${KEY}`,
       `downloads/ab/cd${KEY}`,
       'downloads/ab/readme.md',
-      `downloads/ab/${KEY}.part-x`,
+      'downloads/ab/abacus.part-1-0123abcd',
       `photos/ab/${KEY}`,
       'node/lib/x.js',
       'npm-stuff-of-mine/x',

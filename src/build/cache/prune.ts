@@ -37,10 +37,11 @@ export function abandoned(
   leftovers: readonly Leftover[],
   nowMs: number,
   runs: (pid: number) => boolean,
+  untouchedMs = UNTOUCHED_MS,
 ): Leftover[] {
   return leftovers.filter(({ pid, changedMs }) => {
     const age = nowMs - changedMs;
-    return age > ABANDONED_MS || (age > UNTOUCHED_MS && pid !== undefined && !runs(pid));
+    return age > ABANDONED_MS || (age > untouchedMs && pid !== undefined && !runs(pid));
   });
 }
 
