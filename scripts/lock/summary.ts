@@ -1,0 +1,63 @@
+import type { Lock, LockedPackage } from '../../src/build/lock.ts';
+
+/** What changes between two locks, as a maintainer wants to read it before committing. No lines: nothing changes. */
+export function summary(before: Lock | undefined, after: Lock): string[] {
+  const old = new Map(before?.packages.slice(1).map((pkg) => [pkg.name, pkg]));
+  const [kernel, ...packages] = after.packages;
+  const was = before?.packages[0];
+  const kernels = kernel && kernel.sha256 !== was?.sha256 ? [row(kernel, was)] : [];
+
+  const added = packages.filter(({ name }) => !old.has(name));
+  const changed = packages.filter(({ name, sha256 }) => old.has(name) && old.get(name)?.sha256 !== sha256);
+  const kept = new Set(packages.map(({ name }) => name));
+  const gone = [...old.values()].filter(({ name }) => !kept.has(name));
+  const isSecurity = ({ archive }: LockedPackage): boolean => archive === 'debian-security';
+  const change = (pkg: LockedPackage): Row => row(pkg, old.get(pkg.name));
+
+  const groups: [string, Row[]][] = [
+    ['kernel (modules and initramfs are made anew)', kernels],
+    ['security updates', changed.filter(isSecurity).map(change)],
+    ['updates', changed.filter((pkg) => !isSecurity(pkg)).map(change)],
+    ['new', added.map(change)],
+    ['gone', gone.map((pkg) => [pkg.name, pkg.version, ''])],
+    ['Node', before?.node.version === after.node.version ? [] : [nodeRow(before, after)]],
+  ];
+  const filled = groups.filter(([, rows]) => rows.length > 0);
+  if (filled.length === 0) return [];
+  return [
+    ...filled.flatMap(([heading, rows]) => [`  ${heading}`, ...columns(rows)]),
+    `  in all: ${before ? `${megabytes(total(before))} -> ` : ''}${megabytes(total(after))}, ${before ? `${before.date} -> ` : ''}${after.date}`,
+  ];
+}
+
+/** Name, versions, sizes. */
+type Row = [string, string, string];
+
+function row(pkg: LockedPackage, was: LockedPackage | undefined): Row {
+  // A kernel's name has its version in it: the new one says it all.
+  const versions = was && was.version !== pkg.version ? `${was.version} -> ${pkg.version}` : pkg.version;
+  const sizes = was && was.size !== pkg.size ? `${megabytes(was.size)} -> ` : '';
+  const moved = was && was.version === pkg.version ? '  same version, other bytes!' : '';
+  const mark = pkg.archive === 'debian-security' ? '  (security archive)' : '';
+  return [pkg.name, versions, `${sizes}${megabytes(pkg.size)}${mark}${moved}`];
+}
+
+function nodeRow(before: Lock | undefined, { node }: Lock): Row {
+  const was = before ? `${before.node.version} -> ` : '';
+  return [node.package, `${was}${node.version}`, megabytes(node.size)];
+}
+
+function columns(rows: Row[]): string[] {
+  const width = (column: 0 | 1): number => Math.max(...rows.map((row) => row[column].length));
+  return rows.map(([name, versions, size]) =>
+    `    ${name.padEnd(width(0))}  ${versions.padEnd(width(1))}  ${size}`.trimEnd(),
+  );
+}
+
+function total({ packages, node }: Lock): number {
+  return packages.reduce((sum, { size }) => sum + size, node.size);
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
