@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { COMMON_OPTIONS, mainHelp } from './help.ts';
+import { COMMON_OPTIONS, mainHelp, verbHelp } from './help.ts';
 import { thisPackage } from './package.ts';
 import { findCommand, throwErrors } from './usage.ts';
 import { verb } from './verb.ts';
@@ -10,10 +10,7 @@ export function fwProgram(): Command {
   const { version, docs } = thisPackage();
   const program = new Command('fw')
     .description('Turns a TypeScript app into firmware.')
-    .configureHelp(mainHelp(docs))
     .version(version, '-V, --version', 'print the version')
-    .addHelpOption(new Option('-h, --help', 'show this').helpGroup(COMMON_OPTIONS))
-    .helpCommand(false)
     // `fw --json build` is `fw build --json`.
     .addOption(new Option('--json').hideHelp())
     .addOption(new Option('--verbose').hideHelp())
@@ -26,8 +23,20 @@ export function fwProgram(): Command {
     for (const command of group) program.addCommand(command.helpGroup(heading));
   }
   program.addCommand(helpCommand(program).helpGroup(groups.at(-1)?.[0] ?? ''));
+  dressGroups(program);
+  program.configureHelp(mainHelp(docs));
   throwErrors(program);
   return program;
+}
+
+/** What only holds other verbs, such as `fw key`, has the help that verbs have. */
+function dressGroups(command: Command): void {
+  if (command.commands.length === 0) return;
+  command
+    .configureHelp(verbHelp)
+    .helpCommand(false)
+    .addHelpOption(new Option('-h, --help', 'show this').helpGroup(COMMON_OPTIONS));
+  for (const child of command.commands) dressGroups(child);
 }
 
 function helpCommand(program: Command): Command {

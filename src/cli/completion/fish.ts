@@ -37,12 +37,12 @@ ${paths.flatMap(({ words, verb }) => linesOf(words, verb)).join('\n')}
     );
     const values = verb.verbs.length > 0 ? [] : verb.arguments;
     const places = values.flatMap(({ name, values }) => {
-      const candidates = valueOf(values);
+      const candidates = argumentsOf(values);
       return candidates ? [`${when} ${candidates} -d ${quoted(name)}`] : [];
     });
     const options = verb.options.map(({ flags, description, value }) => {
       const names = flags.map((flag) => flag.replace(/^--/, '-l ').replace(/^-(?!l )/, '-s '));
-      const takes = value ? ` ${valueOf(value) ?? '-x'}` : '';
+      const takes = value ? ` ${argumentsOf(value) ?? '-x'}` : '';
       return `${when} ${names.join(' ')}${takes} -d ${quoted(description)}`;
     });
     return [...children, ...places, ...options];
@@ -50,9 +50,15 @@ ${paths.flatMap(({ words, verb }) => linesOf(words, verb)).join('\n')}
 }
 
 /** What completes a value; undefined when nothing does. */
-function valueOf(values: Values): string | undefined {
+function argumentsOf(values: Values): string | undefined {
   if (values.kind === 'choices') return `-x -a ${quoted(values.choices.join(' '))}`;
   if (values.kind === 'files')
-    return values.suffix ? `-x -a ${quoted(`(__fish_complete_suffix ${values.suffix})`)}` : '-r -F';
+    return values.suffix ? `-x -a ${quoted(`(${suffixed(values.suffix)})`)}` : '-r -F';
   return values.kind === 'folders' ? `-x -a '(__fish_complete_directories)'` : undefined;
+}
+
+/** fish's own function puts the wanted files first, but gives all others too. */
+function suffixed(suffix: string): string {
+  const wanted = `(?:\\${suffix}|/)(?:\\t.*)?$`;
+  return `__fish_complete_suffix ${suffix} | string match -r -- ${quoted(`.*${wanted}`)}`;
 }

@@ -14,7 +14,7 @@ export interface Verb {
   name: string;
   description: string;
   verbs: Verb[];
-  options: { flags: string[]; description: string; repeatable: boolean; value?: Values }[];
+  options: { flags: string[]; description: string; value?: Values }[];
   arguments: { name: string; required: boolean; repeatable: boolean; values: Values }[];
 }
 
@@ -22,7 +22,7 @@ export function describeTree(command: Command): Verb {
   const helper = command.createHelp();
   return {
     name: command.name(),
-    description: command.description(),
+    description: command.summary() || command.description(),
     verbs: helper.visibleCommands(command).map(describeTree),
     options: helper.visibleOptions(command).map(describeOption),
     arguments: command.registeredArguments.map((argument) => ({
@@ -37,10 +37,9 @@ export function describeTree(command: Command): Verb {
 function describeOption(option: Option): Verb['options'][number] {
   const { long, short, description, argChoices } = option;
   const flags = [long, short].filter((flag) => flag !== undefined && flag !== null);
-  const repeatable = option.variadic || Array.isArray(option.defaultValue);
   const [, placeholder] = /[<[]([^>\]]+)[>\]]/.exec(option.flags) ?? [];
-  if (placeholder === undefined) return { flags, description, repeatable };
-  return { flags, description, repeatable, value: valuesOf(placeholder, argChoices) };
+  if (placeholder === undefined) return { flags, description };
+  return { flags, description, value: valuesOf(placeholder, argChoices) };
 }
 
 /** By the name of a value: the convention that `verb()` describes. */

@@ -44,11 +44,11 @@ function continued(lines: string[]): string[] {
   return lines.map((line, index) => `    ${line}${index < lines.length - 1 ? ' \\' : ''}`);
 }
 
-/** '(-t --target)'{-t+,--target=}'[text]:value:(a b)': either spelling, once, with its value here or in the next word. */
-function optionSpec({ flags, description, repeatable, value }: Verb['options'][number]): string {
+/** '*'{-t+,--target=}'[text]:value:(a b)': either spelling, its value in the same word or the next; a flag once only. */
+function optionSpec({ flags, description, value }: Verb['options'][number]): string {
   const spelt = flags.map((flag) => (value ? `${flag}${flag.startsWith('--') ? '=' : '+'}` : flag));
   const spellings = spelt.length > 1 ? `{${spelt.join(',')}}` : (spelt[0] ?? '');
-  const before = repeatable ? '*' : flags.length > 1 ? `(${flags.join(' ')})` : '';
+  const before = value ? '*' : flags.length > 1 ? `(${flags.join(' ')})` : '';
   const after = `[${escaped(description)}]${value ? `:value:${action(value)}` : ''}`;
   return `${before ? quoted(before) : ''}${spellings}${quoted(after)}`;
 }
