@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import zlib from 'node:zlib';
-import { compressesAsPinned, pinnedNode } from './pinned-node.js';
+import { compressesAsPinned, isOffline, pinnedNode } from './pinned-node.js';
 
 const built = new URL('../src/cli/main.js', import.meta.url);
 const source = new URL('../src/cli/main.ts', import.meta.url);
@@ -16,9 +16,12 @@ if (major >= 24 && zlib.zstdCompress && compressesAsPinned()) {
   const { main } = await import(existsSync(built) ? built.href : source.href);
   process.exitCode = await main(process.argv.slice(2));
 } else {
-  const child = spawn(await pinnedNode(), [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
-    stdio: 'inherit',
+  const args = process.argv.slice(2);
+  const node = await pinnedNode({ offline: isOffline() || args.includes('--offline') }).catch((error) => {
+    process.stderr.write(`fw: ${error.message}\n`);
+    process.exit(1);
   });
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...args], { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {
     process.stderr.write(`fw: could not start the pinned Node: ${error.message}\n`);

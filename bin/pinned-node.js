@@ -24,6 +24,11 @@ const pins = JSON.parse(readFileSync(new URL('node.json', import.meta.url), 'utf
 
 export const PINNED_NODE = pins.version;
 
+/** Whether HEARTH_OFFLINE is set, to anything but what people write for 'no': nothing is to be fetched then. */
+export function isOffline(env = process.env) {
+  return !['', '0', 'false', 'no', 'off'].includes((env.HEARTH_OFFLINE ?? '').toLowerCase());
+}
+
 /** Where everything that Hearth downloads or derives is kept; `HEARTH_CACHE` overrides it. */
 export function cacheDir() {
   if (process.env.HEARTH_CACHE) return process.env.HEARTH_CACHE;
@@ -132,8 +137,8 @@ export function pinnedNodePath() {
   return join(cacheDir(), 'node', `${pins.version}-${platform}`, 'bin', 'node');
 }
 
-/** The path of the pinned Node for this machine. Fetches it the first time (about 45 MB). */
-export async function pinnedNode() {
+/** The path of the pinned Node for this machine. Fetches it the first time (about 45 MB), unless `offline`. */
+export async function pinnedNode({ offline = isOffline() } = {}) {
   const platform = `${process.platform}-${process.arch}`;
   const node = pinnedNodePath();
   if (!node) {
@@ -145,6 +150,12 @@ export async function pinnedNode() {
   if (existsSync(node)) {
     markUsed(node);
     return node;
+  }
+  if (offline) {
+    throw new Error(
+      `Node ${pins.version}, which hearthfw runs on, is not on this machine yet, and the build is offline. Run fw ` +
+        'once with a network, or install that Node.',
+    );
   }
   process.stderr.write(`hearth: fetching Node ${pins.version}, once\n`);
   const pin = pins.packages[platform];

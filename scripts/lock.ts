@@ -1,7 +1,7 @@
 // Refreshes targets/*/lock.json from Debian's signed indexes, and makes what depends on them. For maintainers; needs
 // gpgv and dpkg, which Debian has.
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cacheDir } from '../bin/pinned-node.js';
 import { Cache } from '../src/build/cache.ts';
@@ -14,7 +14,7 @@ import { loadTarget, targetNames } from '../src/build/targets.ts';
 import { FwError } from '../src/errors.ts';
 import { writeArchive } from './lock/archive-step.ts';
 import { backwards, unfit } from './lock/choose.ts';
-import { DEBIAN_KEYRING } from './lock/debian-archive.ts';
+import { type ArchiveReader, DEBIAN_KEYRING } from './lock/debian-archive.ts';
 import { notPublished } from './lock/published.ts';
 import { type Indexes, lockFrom, readIndexes } from './lock/refresh.ts';
 import { summary } from './lock/summary.ts';
@@ -44,7 +44,7 @@ async function refresh({ target, before, lockUrl }: Work, indexes: Indexes, forc
   const lock = await lockFrom(target, before, indexes, cache);
   refuseBackwards(target, before, lock, force);
   const lines = summary(before, lock);
-  print(target, lines.length > 0 ? lines : ['  unchanged']);
+  say(...(lines.length > 0 ? lines : ['  unchanged']));
   // 2. What is compiled against the kernel's headers belongs here: nothing yet. (The Pi's one-shot boot will: its
   //    module is built for each new kernel, committed beside heart's binaries, and hashed as they are.)
   // 3. Our own C binaries are those that were recorded when they were compiled (scripts/build-heart).
@@ -54,39 +54,46 @@ async function refresh({ target, before, lockUrl }: Work, indexes: Indexes, forc
 }
 
 async function archive({ target, before, lockUrl }: Work, lock: Lock): Promise<void> {
-  const tell = (text: string): void => print(target, [`  ${text}`]);
-  const written = await writeArchive({ target, lock, lockUrl }, before?.archive, cache, ARCHIVES, tell);
-  writeLock(lockUrl, { ...lock, archive: written.archive });
-  const { size, published } = written.archive;
-  tell(`${written.path}  ${(size / 1e6).toFixed(1)} MB${published ? '' : ', not published'}`);
+  const { archive, path } = await writeArchive(
+    { target, lock, lockUrl },
+    before?.archive,
+    cache,
+    ARCHIVES,
+    (text) => say(`  ${text}`),
+  );
+  writeLock(lockUrl, { ...lock, archive });
+  const file = relative(process.cwd(), path);
+  say(`  ${file}  ${(archive.size / 1e6).toFixed(1)} MB${archive.published ? '' : ', not published'}`);
 }
 
 async function check({ target, before }: Work, indexes: Indexes): Promise<boolean> {
   if (!before) {
-    print(target, ['  there is no lock']);
+    say('  there is no lock');
     return false;
   }
   const wrong = unfit(target, before);
   if (before.archive && before.archive.picks !== picksKey(target, before))
     wrong.push('the system archive was made for another list of files: npm run lock -- --archive-only');
   if (wrong.length > 0) {
-    print(
-      target,
-      wrong.map((line) => `  ${line}`),
-    );
+    say(...wrong.map((line) => `  ${line}`));
     return false;
   }
   const lines = summary(before, await lockFrom(target, before, indexes, cache));
-  print(target, lines.length > 0 ? lines : ['  unchanged']);
+  say(...(lines.length > 0 ? lines : ['  unchanged']));
   return lines.length === 0;
 }
 
 async function publish({ target, before, lockUrl }: Work): Promise<void> {
-  if (!before?.archive) throw new Error(`${target.name}: the lock names no archive`);
+  if (!before?.archive) throw new Error(`the lock of ${target.name} names no archive`);
   const reason = await notPublished(before.archive);
-  if (reason) throw new Error(`${target.name}: ${reason}`);
+  if (reason) throw new Error(reason);
   writeLock(lockUrl, { ...before, archive: { ...before.archive, published: true } });
-  print(target, [`  ${before.archive.package} ${before.archive.version} is published`]);
+  say(`  ${before.archive.package} ${before.archive.version} is published`);
+}
+
+function lockOf({ target, before }: Work): Lock {
+  if (before) return before;
+  throw new Error(`${target.name} has no lock`);
 }
 
 function refuseBackwards(target: Target, before: Lock | undefined, lock: Lock, force: boolean): void {
@@ -103,8 +110,8 @@ function writeLock(url: URL, lock: Lock): void {
   writeFileSync(url, `${JSON.stringify(lock, null, 2)}\n`);
 }
 
-function print(target: Target, lines: string[]): void {
-  console.log([`${target.name}:`, ...lines].join('\n'));
+function say(...lines: string[]): void {
+  console.log(lines.join('\n'));
 }
 
 async function main(): Promise<void> {
@@ -124,26 +131,25 @@ async function main(): Promise<void> {
     const { target, lockUrl, lock } = await loadTarget(name, { lockMayBeMissing: true });
     works.push({ target, lockUrl, before: lock });
   }
-  if (values.published) for (const work of works) await publish(work);
-  else if (values['archive-only']) {
-    for (const work of works) {
-      if (!work.before) throw new Error(`${work.target.name} has no lock`);
-      await archive(work, work.before);
-    }
-  } else {
-    const indexes = await readIndexes(
+  const reader: ArchiveReader = {
+    mirror: (archive) => mirrors(archive)[0] ?? '',
+    keyring: DEBIAN_KEYRING,
+    now: new Date(),
+    force: values.force,
+  };
+  const needIndexes = !values.published && !values['archive-only'];
+  const indexes =
+    needIndexes &&
+    (await readIndexes(
       works.map(({ target }) => target),
-      {
-        mirror: (archive) => mirrors(archive)[0] ?? '',
-        keyring: DEBIAN_KEYRING,
-        now: new Date(),
-        force: values.force,
-      },
-    );
-    for (const work of works) {
-      if (!values.check) await refresh(work, indexes, values.force);
-      else if (!(await check(work, indexes))) process.exitCode = 1;
-    }
+      reader,
+    ));
+  for (const work of works) {
+    say(`${work.target.name}:`);
+    if (values.published) await publish(work);
+    else if (!indexes) await archive(work, lockOf(work));
+    else if (!values.check) await refresh(work, indexes, values.force);
+    else if (!(await check(work, indexes))) process.exitCode = 1;
   }
 }
 

@@ -34,7 +34,7 @@ export async function writeArchive(
   const inputs = await pickInputs(
     loaded,
     { package: (pkg) => fetchPackage(pkg, cache, () => {}), node: (node) => fetchNode(node, cache) },
-    (name) => tell(`unpacking ${name}`),
+    () => {},
   );
   const tar = await archiveTar(inputs);
   const content = sha256(tar);
@@ -46,7 +46,7 @@ export async function writeArchive(
     return { archive, path };
   }
   const identity = { package: packageName(target), version: nextVersion(lock, before) };
-  tell(`packing ${identity.package} ${identity.version}`);
+  tell(`packing ${identity.package} ${identity.version}: about a minute`);
   const { bytes, tarball } = await pack(loaded, identity, inputs, tar);
   const archive: SystemArchive = {
     ...identity,
@@ -71,7 +71,7 @@ async function repack(
   path: string,
   tell: (text: string) => void,
 ): Promise<void> {
-  tell(`packing ${archive.package} ${archive.version}`);
+  tell(`packing ${archive.package} ${archive.version}: about a minute`);
   const { tarball } = await pack(loaded, archive, inputs, tar);
   if (integrityOf(tarball) !== archive.integrity) {
     throw new Error(

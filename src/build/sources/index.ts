@@ -1,3 +1,5 @@
+import { isOffline } from '../../../bin/pinned-node.js';
+
 /** Where one run of a command gets systems from, beside the cache. */
 export interface Sources {
   /** Use no network: what is not on this machine is missing. */
@@ -21,9 +23,4 @@ export function sourcesOf(
     ...(projectDir ? { projectDir } : {}),
     refused: new Map(),
   };
-}
-
-/** Set to anything but what people write for 'no'. */
-export function isOffline({ HEARTH_OFFLINE: value = '' }: NodeJS.ProcessEnv): boolean {
-  return !['', '0', 'false', 'no', 'off'].includes(value.toLowerCase());
 }
