@@ -14,6 +14,9 @@ export interface Codes {
   unknown: string[];
 }
 
+/** Where the classes themselves are. */
+const BASE = 'src/errors.ts';
+
 interface Source {
   file: string;
   text: string;
@@ -33,26 +36,33 @@ export function codesIn(sources: readonly Source[]): Codes {
     const files = codes.exact.get(code) ?? [];
     codes.exact.set(code, files.includes(file) ? files : [...files, file]);
   };
-  for (const { file, text } of sources) {
+  for (const source of sources.filter(({ file }) => file !== BASE)) {
+    const { file, text } = source;
+    const subclass = /class \w+ extends FwError/.test(text);
     for (const [name, prefix] of [
-      ['FwError', ''],
-      ['FormatError', 'bad-'],
+      ['new FwError', ''],
+      ['new FormatError', 'bad-'],
+      ...(subclass ? [['super', ''] as const] : []),
     ] as const) {
-      for (const call of calls(text, `new ${name}`)) {
-        const found = literals(call.args[0] ?? '', call.at, { file, text }, sources);
-        if (found.length === 0) codes.unknown.push(`${file}: new ${name}(${call.args[0]}, …)`);
-        for (const code of found) {
-          if (!code.includes('${')) add(file, prefix + code);
-          else codes.patterns.push({ pattern: pattern(prefix + code), file });
+      for (const { args, at } of calls(text, name)) {
+        const [code = ''] = args;
+        if (isHandedOn(code, text.slice(0, at))) continue;
+        const found = literals(code, at, source, sources);
+        if (found.length === 0) codes.unknown.push(`${file}: ${name}(${code}, …)`);
+        for (const each of found) {
+          if (!each.includes('${')) add(file, prefix + each);
+          else codes.patterns.push({ pattern: pattern(prefix + each), file });
         }
       }
     }
-    // What fw says of wrong usage, and of our own bugs, has no FwError.
-    for (const [, code = ''] of text.matchAll(/\bcode: '([a-z][a-z0-9]*(?:-[a-z0-9]+)*)'/g)) {
-      if (file.startsWith('src/cli/')) add(file, code);
-    }
   }
   return codes;
+}
+
+/** An error made from another one, whose code it keeps. */
+function isHandedOn(expression: string, before: string): boolean {
+  const body = before.slice(before.lastIndexOf('function '));
+  return new RegExp(`const \\{[^}]*\\b${expression}\\b[^}]*\\} = error;`).test(body);
 }
 
 function pattern(code: string): RegExp {

@@ -8,6 +8,7 @@ import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BuildResult } from '../../src/build/firmware.ts';
+import { packHearthfw } from '../pack.ts';
 import { bareMachine } from './bare-machine.ts';
 import { CACHE, copyHello, type FwOptions, fwJson } from './fw.ts';
 
@@ -21,9 +22,7 @@ let tarball: string;
 let project: string;
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'hearth-package-'));
-  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', dir], { cwd: REPOSITORY });
-  const [{ filename }] = JSON.parse(stdout.slice(stdout.indexOf('['))) as [{ filename: string }];
-  tarball = join(dir, filename);
+  tarball = await packHearthfw(dir);
   project = await copyHello(dir);
   writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'hello', type: 'module' }));
   await run('npm', ['install', '--ignore-scripts', '--prefer-offline', tarball], { cwd: project });
