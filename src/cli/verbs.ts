@@ -2,12 +2,16 @@ import type { Command } from 'commander';
 import { buildCommand } from './build.ts';
 import { cleanCommand } from './clean.ts';
 import { imageCommand } from './image.ts';
+import { inspectCommand } from './inspect.ts';
 import { runCommand } from './run.ts';
+import { targetsCommand } from './targets.ts';
+import { verifyCommand } from './verify.ts';
 
 /** Every verb, in the groups and the order in which `fw --help` lists them. */
 export function verbs(): [heading: string, verbs: Command[]][] {
   return [
     ['Make and run firmware:', [buildCommand(), imageCommand(), runCommand()]],
+    ['Look inside:', [inspectCommand(), verifyCommand(), targetsCommand()]],
     ['This machine:', [cleanCommand()]],
   ];
 }
