@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { identifySigner, type KeyIdentity } from '../archive/identity.ts';
 import { type FirmwareFile, openFirmware } from '../archive/index.ts';
 import type { Piece } from '../formats/bytes.ts';
 import { flashedEnv } from '../update/env.ts';
@@ -20,6 +21,8 @@ export interface ImageResult {
   uuid: string;
   version: string;
   target: string;
+  /** Who signed the firmware. It was checked that somebody did, not who: to make an image, nobody has to be trusted. */
+  signer: Pick<KeyIdentity, 'fingerprint' | 'comment'>;
 }
 
 /** What an older firmware, which does not say, gets as its data partition. */
@@ -52,7 +55,9 @@ export async function writeImage(
     const fill = (file: FileHandle): Promise<number> => fillDisk(file, plan, pieces, fw, onProgress);
     const written = keepData ? await writeOnto(path, fill) : await writeAnew(path, plan.size, fill);
     const { uuid, version } = manifest;
-    return { path, size: plan.size, written, uuid, version, target: target.name };
+    const { fingerprint, comment } = identifySigner(fw);
+    const signer = { fingerprint, comment };
+    return { path, size: plan.size, written, uuid, version, target: target.name, signer };
   } finally {
     await fw.close();
   }
