@@ -22,7 +22,9 @@ const network: Source = { mirrors, wait: delay, idleMs: 60_000 };
 /** The bytes of a locked package from the cache; undefined where it is not there, or damaged. */
 export async function cachedPackage(pkg: LockedPackage, cache: Cache): Promise<Buffer | undefined> {
   const cached = await readFile(cache.path('downloads', pkg.sha256)).catch(() => undefined);
-  return cached && sha256(cached) === pkg.sha256 ? cached : undefined;
+  if (!cached || sha256(cached) !== pkg.sha256) return undefined;
+  await cache.used('downloads', pkg.sha256);
+  return cached;
 }
 
 /**

@@ -9,13 +9,19 @@ import { writeWhole } from '../whole-file.ts';
 
 /** Where the downloaded tarball is kept: the one hash that npm gives is not fit for a file's name. */
 export function nodePath(node: Lock['node'], cache: Cache): string {
-  return cache.path('downloads', sha256(node.integrity));
+  return cache.path('downloads', nodeKey(node));
+}
+
+function nodeKey(node: Lock['node']): string {
+  return sha256(node.integrity);
 }
 
 /** The package from the cache, uncompressed (a tar); undefined where it is not there, or damaged. */
 export async function cachedNode(node: Lock['node'], cache: Cache): Promise<Buffer | undefined> {
   const cached = await readFile(nodePath(node, cache)).catch(() => undefined);
-  return cached && integrityOf(cached) === node.integrity ? gunzipSync(cached) : undefined;
+  if (!cached || integrityOf(cached) !== node.integrity) return undefined;
+  await cache.used('downloads', nodeKey(node));
+  return gunzipSync(cached);
 }
 
 /**

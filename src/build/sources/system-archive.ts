@@ -62,7 +62,9 @@ type Look = (
 const fromCache: Look = async (archive, cache) => {
   const where = cachePath(archive, cache);
   const content = await readFile(where).catch(ifPresent);
-  return content && { where, content };
+  if (!content) return undefined;
+  await cache.used('downloads', archive.sha256);
+  return { where, content };
 };
 
 const fromFolder: Look = async (archive, _cache, { systemsFolder }) => {
