@@ -90,6 +90,13 @@ describe('the to-do system (x86_64)', () => {
     }
   });
 
+  // docs/security.md promises it.
+  test('has no port open but its own', async () => {
+    const listening = await machine.shell.text('netstat -lntuw | tail -n +3');
+    const ports = listening.split('\n').map((line) => line.split(/\s+/)[3]?.replace(/^.*:/, ''));
+    expect(ports, listening).toEqual([String(PORT)]);
+  });
+
   test('keeps lists and days apart, in the order of their coming', async () => {
     await add('bob', 'Ärzte & Käse=100%?');
     await add('bob', 'tomorrow', '20170121');
