@@ -54,8 +54,7 @@ export async function prepareSystem(
   const skeleton = directory();
   await addSkeleton(skeleton);
   const key = systemKey(target, lock, heart, skeleton);
-  const found = await cache.get('systems', key);
-  const opened = found && (await openSystem(JSON.parse(found.toString('utf8')) as StoredSystem, cache));
+  const opened = await fromCache(key, cache);
   if (opened) return asSystem(opened, true);
 
   const inputs = await obtainInputs(loaded, cache, sources, {
@@ -66,6 +65,19 @@ export async function prepareSystem(
   const stored = await storeSystem(made.root, made.parts, cache);
   await cache.put('systems', key, Buffer.from(JSON.stringify(stored)));
   return asSystem(made, false);
+}
+
+/** Whether a build would find the whole system in the cache. */
+export async function systemIsCached({ target, lock }: LoadedTarget, cache: Cache): Promise<boolean> {
+  const skeleton = directory();
+  await addSkeleton(skeleton);
+  const key = systemKey(target, lock, readHeart(target.arch), skeleton);
+  return (await fromCache(key, cache)) !== undefined;
+}
+
+async function fromCache(key: string, cache: Cache): ReturnType<typeof openSystem> {
+  const found = await cache.get('systems', key);
+  return found && openSystem(JSON.parse(found.toString('utf8')) as StoredSystem, cache);
 }
 
 function systemKey(target: Target, lock: Lock, heart: Uint8Array, skeleton: DirNode): string {
