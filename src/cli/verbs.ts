@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { buildCommand } from './build.ts';
 import { cleanCommand } from './clean.ts';
+import { doctorCommand } from './doctor.ts';
 import { imageCommand } from './image.ts';
 import { inspectCommand } from './inspect.ts';
 import { runCommand } from './run.ts';
@@ -12,6 +13,6 @@ export function verbs(): [heading: string, verbs: Command[]][] {
   return [
     ['Make and run firmware:', [buildCommand(), imageCommand(), runCommand()]],
     ['Look inside:', [inspectCommand(), verifyCommand(), targetsCommand()]],
-    ['This machine:', [cleanCommand()]],
+    ['This machine:', [doctorCommand(), cleanCommand()]],
   ];
 }
