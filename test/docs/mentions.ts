@@ -35,7 +35,7 @@ export function mentionsIn(text: string): Mention[] {
 export function misled({ words }: Mention): string | undefined {
   let command: Command = fwProgram();
   for (const word of words) {
-    if (/^[A-Z]+$/.test(word)) return undefined;
+    if (/^([A-Z]+|…)$/.test(word)) return undefined;
     if (word.startsWith('-')) {
       const name = word.split('=')[0] ?? '';
       const known = [...command.options.flatMap(({ long, short }) => [long, short]), '--help', '-h'];

@@ -10,6 +10,7 @@ import {
   readPage,
 } from '../docs/blocks.ts';
 import { codesIn, codesInPage, codesInSources } from '../docs/codes.ts';
+import { constantParts, deviceSources, shownLines } from '../docs/lines.ts';
 import { mentions, mentionsIn, misled } from '../docs/mentions.ts';
 import { anchors, blocksOf, FIRST_PAGE, links, PAGES, unnamedFences } from '../docs/pages.ts';
 import { Sandbox } from '../docs/sandbox.ts';
@@ -52,6 +53,15 @@ describe('error codes and docs/troubleshooting.md', () => {
     expect([...found.keys()]).toEqual(['plain', 'by-caller', 'bad-tar', 'own']);
     expect(unread).toEqual(['a.ts: new FwError(why, …)']);
   });
+});
+
+test('the console lines that docs/troubleshooting.md explains are those that devices write', () => {
+  const sources = deviceSources();
+  const lines = shownLines(readPage('docs/troubleshooting.md'), 'On the device');
+  expect(lines.length).toBeGreaterThan(25);
+  for (const line of lines) {
+    for (const part of constantParts(line)) expect(sources.includes(part), `${line}: "${part}"`).toBe(true);
+  }
 });
 
 describe('pages', () => {
