@@ -20,7 +20,7 @@ export function findingsText(
 ): string {
   const sign = unicode ? UNICODE : ASCII;
   const width = stream.columns || 80;
-  const label = Math.max(...findings.map(({ check }) => check.length));
+  const label = Math.max(0, ...findings.map(({ check }) => check.length));
   const indent = 2 + label + 2;
   const lines = findings.flatMap(({ check, level, text, stops, remedy }) => {
     const said = stops === 'fw run' ? `${text} (stops only fw run)` : text;
