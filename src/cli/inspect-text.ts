@@ -114,17 +114,16 @@ function inventory(made: Inventory | undefined, width: number): string[] {
       ...rows.map(([name, version, licence]) => [name, version, fitted(licence, room)]),
     ]),
     '',
-    `Debian packages are of ${made.suite}, ${made.lockDate.slice(0, 10)}; their licences are all those of their`,
-    `sources. NAME/copyright is a file in ${DOC} of the root, written for people.`,
+    `Debian packages are of ${made.suite}, ${made.lockDate.slice(0, 10)}; their licences are those of their`,
+    `sources. NAME/copyright, for people to read, is in ${DOC} of the root.`,
   ];
 }
 
-function licencesOf({
-  licences,
-  licenceFile,
-}: {
-  licences?: string[] | undefined;
-  licenceFile: string;
-}): string[] {
-  return licences?.map((name) => name.replaceAll('LicenseRef-', '')) ?? [licenceFile.replace(DOC, '')];
+/** SPDX's names first, choices last: what a reader knows comes before what is cut off. */
+function licencesOf(made: { licences?: string[] | undefined; licenceFile: string }): string[] {
+  const { licences, licenceFile } = made;
+  if (!licences) return [licenceFile.replace(DOC, '')];
+  const rank = (name: string): number => (/ /.test(name) ? 2 : name.startsWith('LicenseRef-') ? 1 : 0);
+  const known = [...licences].sort((a, b) => rank(a) - rank(b));
+  return known.map((name) => name.replaceAll('LicenseRef-', ''));
 }

@@ -2,7 +2,7 @@
  * Names of licences. Source: the SPDX License List, https://spdx.org/licenses/. Only what turns up in firmware: a name
  * that is missing here is handed on as it is, not as an SPDX id.
  */
-const IDS = new Set(
+export const SPDX_IDS: ReadonlySet<string> = new Set(
   `0BSD AFL-2.1 AFL-3.0 AGPL-3.0-only AGPL-3.0-or-later Apache-1.1 Apache-2.0 Artistic-1.0-Perl Artistic-2.0
   BlueOak-1.0.0 BSD-1-Clause BSD-2-Clause BSD-2-Clause-Patent BSD-3-Clause BSD-3-Clause-Clear BSD-4-Clause BSL-1.0 CC-BY-3.0 CC-BY-4.0
   CC-BY-SA-3.0 CC-BY-SA-4.0 CC0-1.0 curl EPL-1.0 EPL-2.0 EUPL-1.2 FSFAP FSFUL FSFULLR FTL GFDL-1.1-or-later
@@ -11,7 +11,7 @@ const IDS = new Set(
   LGPL-3.0-or-later Libpng MIT MIT-0 MPL-1.1 MPL-2.0 NCSA OFL-1.1 OpenSSL PostgreSQL Python-2.0 Ruby Unicode-3.0
   Unicode-DFS-2016 Unlicense W3C WTFPL X11 Zlib`.split(/\s+/),
 );
-const LOWER = new Map([...IDS].map((id) => [id.toLowerCase(), id]));
+const LOWER = new Map([...SPDX_IDS].map((id) => [id.toLowerCase(), id]));
 const EXCEPTIONS = new Set([
   'Linux-syscall-note',
   'GCC-exception-3.1',
@@ -20,7 +20,7 @@ const EXCEPTIONS = new Set([
 ]);
 
 export function isSpdxId(text: string): boolean {
-  return IDS.has(text);
+  return SPDX_IDS.has(text);
 }
 
 /** The id in its right case, if it is one. */
