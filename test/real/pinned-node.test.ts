@@ -1,9 +1,12 @@
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import pins from '../../bin/node.json' with { type: 'json' };
+import { type Outcome, outcome } from './fw.ts';
+import { type Published, publish, type Registry, startRegistry } from './npm-registry.ts';
 
 const BIN = join(import.meta.dirname, '..', '..', 'bin');
 
@@ -15,7 +18,7 @@ afterEach(() => rmSync(dir, { recursive: true }));
 
 /** What the door asks, had another Node been pinned than the one that runs. */
 async function compressesAsPinned(changed: object): Promise<boolean> {
-  copyFileSync(join(BIN, 'pinned-node.js'), join(dir, 'pinned-node.js'));
+  for (const file of ['pinned-node.js', 'when-killed.js']) copyFileSync(join(BIN, file), join(dir, file));
   writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
   writeFileSync(join(dir, 'node.json'), JSON.stringify({ ...pins, ...changed }));
   const module = await import(pathToFileURL(join(dir, 'pinned-node.js')).href);
@@ -41,4 +44,104 @@ test('another Node with the same compressors will do', async () => {
 
 test('where none is pinned for the machine its own Node has to do', async () => {
   expect(await compressesAsPinned({ version: '99.0.0', zstd: '9.9.9', packages: {} })).toBe(true);
+});
+
+describe('npm', () => {
+  /** Like the machine of a user whose npm has something to complain about. */
+  let env: NodeJS.ProcessEnv;
+  let registry: Registry;
+  let probe: Published;
+  const cache = (): string => join(dir, 'cache');
+  beforeEach(async () => {
+    probe = publish(dir, 'probe', '1.0.0', { 'bin/node': '#!/bin/sh\necho the probe runs\n' });
+    registry = await startRegistry([probe]);
+    writeFileSync(join(dir, '.npmrc'), 'no-such-setting=1\n');
+    env = {
+      PATH: process.env.PATH,
+      HOME: dir,
+      HEARTH_CACHE: cache(),
+      npm_config_registry: registry.url,
+      npm_config_fetch_retries: '0',
+    };
+  });
+  afterEach(() => registry[Symbol.asyncDispose]());
+
+  const PACK = `
+    const { npmPack } = await import(process.argv[1]);
+    const [name, integrity] = process.argv.slice(2);
+    await npmPack(name, '1.0.0', integrity).then(
+      (bytes) => process.stdout.write(bytes),
+      (error) => { console.error(error.message); process.exitCode = 1; });`;
+
+  function start(code: string, args: string[], folder = BIN): ChildProcess {
+    const module = pathToFileURL(join(folder, 'pinned-node.js')).href;
+    return spawn(process.execPath, ['--input-type=module', '-e', code, module, ...args], { env, cwd: dir });
+  }
+  const pack = (name = 'probe', integrity = probe.integrity): Promise<Outcome> =>
+    outcome(start(PACK, [name, integrity]));
+
+  test('delivers what was pinned, without a word of its own', async () => {
+    const { stdout, stderr, code } = await pack();
+    expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
+    expect(stdout).toBe(probe.tarball.toString('utf8'));
+    expect(readdirSync(cache())).toEqual([]);
+  });
+
+  test('is quoted when it fails, its warnings left out', async () => {
+    const { stderr, code } = await pack('no-such-package');
+    expect(code).toBe(1);
+    expect(stderr).toContain('npm could not fetch no-such-package@1.0.0: npm error');
+    expect(stderr).toMatch(/404/);
+    expect(stderr).not.toContain('no-such-setting');
+    expect(readdirSync(cache())).toEqual([]);
+  });
+
+  test('that is not installed is told', async () => {
+    env.PATH = dir;
+    const { stderr, code } = await pack();
+    expect({ stderr, code }).toMatchObject({ stderr: expect.stringContaining('spawn npm ENOENT'), code: 1 });
+    expect(readdirSync(cache())).toEqual([]);
+  });
+
+  test('that delivers other bytes is not believed', async () => {
+    const { stderr } = await pack('probe', 'sha512-other');
+    expect(stderr).toContain('expected sha512-other');
+    expect(readdirSync(cache())).toEqual([]);
+  });
+
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    '%s ends it too, and nothing is left',
+    async (signal) => {
+      const asked = registry.stall();
+      const child = start(PACK, ['probe', probe.integrity]);
+      const ended = outcome(child);
+      const { gone } = await asked;
+      expect(readdirSync(cache())).toEqual([expect.stringMatching(`^npm-${child.pid}-`)]);
+      child.kill(signal);
+      expect(await ended).toMatchObject({ code: null, signal, stderr: '' });
+      await gone;
+      expect(readdirSync(cache())).toEqual([]);
+    },
+  );
+
+  test('brings the pinned Node once; two that want it at once both get it', async () => {
+    for (const file of ['pinned-node.js', 'when-killed.js']) copyFileSync(join(BIN, file), join(dir, file));
+    writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
+    const packages = { [`${process.platform}-${process.arch}`]: probe };
+    writeFileSync(join(dir, 'node.json'), JSON.stringify({ version: '1.0.0', packages }));
+    const ask = (): Promise<Outcome> =>
+      outcome(start('const m = await import(process.argv[1]); console.log(await m.pinnedNode())', [], dir));
+    const both = await Promise.all([ask(), ask()]);
+    const path = both[0]?.stdout.trim() ?? '';
+    expect(both.map(({ stdout, code }) => [stdout.trim(), code])).toEqual([
+      [path, 0],
+      [path, 0],
+    ]);
+    expect(execFileSync(path, { encoding: 'utf8' })).toBe('the probe runs\n');
+    expect(readdirSync(join(cache(), 'node'))).toEqual([`1.0.0-${process.platform}-${process.arch}`]);
+    expect(readdirSync(cache())).toEqual(['node']);
+    // Not asked again: the registry is not there any more.
+    env.npm_config_registry = 'http://127.0.0.1:1';
+    expect(await ask()).toMatchObject({ stdout: `${path}\n`, stderr: '' });
+  });
 });
