@@ -2,6 +2,7 @@
 // Plain JavaScript, because the door needs it before there is a Node that strips types.
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+const SEEN_TWICE_MS = 1000;
 const cleanups = new Set();
 let state = 'idle';
 
@@ -23,9 +24,17 @@ export function whenKilled(cleanup) {
 }
 
 async function end(signal) {
-  // A second signal then ends the process at once.
   for (const each of SIGNALS) process.removeListener(each, end);
   state = 'ending';
+  const began = performance.now();
+  // A second signal ends the process at once; but a terminal sends Ctrl-C to the door and to us, and the door passes its
+  // own on: that is the first one, seen again.
+  const again = (another) => {
+    if (performance.now() - began < SEEN_TWICE_MS) return;
+    process.removeListener(another, again);
+    process.kill(process.pid, another);
+  };
+  for (const each of SIGNALS) process.on(each, again);
   // A Set also visits what is added while it is walked: nothing that begins meanwhile is forgotten.
   for (const cleanup of cleanups) {
     try {
@@ -35,6 +44,7 @@ async function end(signal) {
     }
   }
   cleanups.clear();
+  for (const each of SIGNALS) process.removeListener(each, again);
   state = 'idle';
   // The signal now does what it would have done; a listener of somebody else's has been told already.
   if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
