@@ -39,8 +39,9 @@ export function cleanCommand(): Command {
     .addHelpText(
       'after',
       `
-/data of the emulated devices goes with their disks. Firmware that was built elsewhere (--out) stays.
-What the cache held is fetched and made again when a build needs it.`,
+/data of the emulated devices goes with their disks. Firmware that was built
+elsewhere (--out) stays. What the cache held is fetched and made again when a
+build needs it.`,
     )
     .action(async (options: Options) => {
       if (options.olderThan !== undefined && !options.cache && !options.all)

@@ -18,7 +18,8 @@ export function doctorCommand(): Command {
     .addHelpText(
       'after',
       `
-It downloads nothing and changes nothing. It ends with status 1 when something stops fw build.`,
+It downloads nothing and changes nothing. It ends with status 1 when something
+stops fw build.`,
     )
     .action(async (options: Options) => {
       const { examine } = await import('../host/doctor/index.ts');

@@ -10,6 +10,8 @@ const title = (text: string): string => styleText('bold', text, { validateStream
 /** How the help of a verb looks: its own options, then the common ones, then what else it says. */
 export const verbHelp: HelpConfiguration = {
   styleTitle: title,
+  subcommandTerm: (command) =>
+    [command.name(), command.usage().replace(/^\[options\] ?/, '')].join(' ').trim(),
   groupItems(unsorted, visible, groupOf) {
     const groups = new Help().groupItems(unsorted, visible, groupOf);
     const common = groups.get(COMMON_OPTIONS);
@@ -24,7 +26,7 @@ const MAX_EXAMPLE = 42;
 
 /** Lines of 'command  what it does', in two columns and broken to the width of whoever reads. */
 export function examplesHelp(examples: readonly string[], command: Command, error: boolean): string {
-  const help = new Help();
+  const help = Object.assign(new Help(), { minWidthToWrap: 20 });
   const { getOutHelpWidth, getErrHelpWidth } = command.configureOutput();
   const helpWidth = (error ? getErrHelpWidth : getOutHelpWidth)?.() ?? 80;
   help.prepareContext({ helpWidth });

@@ -15,9 +15,9 @@ export function keyCommand(): Command {
     .addHelpText(
       'after',
       `
-A key is an OpenSSH private key (ed25519) in ~/.config/hearth/keys; HEARTH_KEYS names
-another folder. Its public half belongs into updateKeys of fw.config.ts: devices take
-updates only from firmware that such a key has signed.
+A key is an OpenSSH private key (ed25519) in ~/.config/hearth/keys; HEARTH_KEYS
+names another folder. Its public half belongs into updateKeys of fw.config.ts:
+devices take updates only from firmware that such a key has signed.
 
 Examples:
   fw key new sensor
