@@ -26,20 +26,20 @@ export function inspectionText(inspection: Inspection, options: TextOptions): st
 }
 
 function facts(it: Inspection): string[] {
-  const { settings } = it;
+  const { settings, dataSize } = it;
   const rows: [string, string][] = [
     ['file', `${it.path}  ${megabytes(it.size)}`],
     ['sha256', it.sha256],
     ['uuid', it.uuid],
     ['created', `${it.created} (the time of its system, not of the build)`],
-    ['signed by', identity(it.signer)],
-    ...it.trustedKeys.map((key, i): [string, string] => [i === 0 ? 'trusts' : '', identity(key)]),
-    ...(it.versionFloor ? [['floor', `refuses versions below ${it.versionFloor}`] as [string, string]] : []),
+    ...keyRows('signed by', [it.signer]),
+    ...keyRows('trusts', it.trustedKeys),
     ['kernel', settings.kernelVersion ?? 'unknown'],
     ['node', it.inventory?.node.version ?? 'unknown'],
     ['console', settings.console ?? 'unknown'],
-    ...(it.dataSize ? [['data', `${megabytes(it.dataSize)} on a new disk`] as [string, string]] : []),
   ];
+  if (it.versionFloor) rows.push(['floor', `refuses versions below ${it.versionFloor}`]);
+  if (dataSize) rows.push(['data', `${megabytes(dataSize)} on a new disk`]);
   const warnings = [
     ...(settings.dev ? ['a development firmware: never ship it'] : []),
     ...(it.signer.exampleKey ? ['signed with the public example key: anyone can sign for this device'] : []),
@@ -47,12 +47,16 @@ function facts(it: Inspection): string[] {
   return [
     `${it.product} ${it.version} for ${it.target} (${it.arch})`,
     ...warnings.map((text) => `! ${text}`),
-    ...table(rows.map(([name, value]) => [`  ${name}`, value])),
+    ...table(rows).map((line) => `  ${line}`),
   ];
 }
 
-function identity({ fingerprint, comment }: KeyIdentity): string {
-  return comment ? `${fingerprint}\n${' '.repeat(13)}${comment}` : fingerprint;
+/** A fingerprint and a comment do not fit into one line of 80. */
+function keyRows(label: string, keys: readonly KeyIdentity[]): [string, string][] {
+  return keys.flatMap(({ fingerprint, comment }, i): [string, string][] => [
+    [i === 0 ? label : '', fingerprint],
+    ...(comment ? [['', comment] as [string, string]] : []),
+  ]);
 }
 
 function payloads(it: Inspection): string[] {

@@ -27,3 +27,8 @@ test('a path loses its middle', () => {
   expect(elided('/usr/lib/modules/6.12/kernel/ext4.ko', 20)).toBe('/usr/l…ernel/ext4.ko');
   expect(elided('/bin/sh', 7)).toBe('/bin/sh');
 });
+
+test('text of others cannot act on the terminal, or make lines', () => {
+  expect(table([['a\x1b[2Jb', 'c\nd']])).toEqual(['a\ufffd[2Jb  c\ufffdd']);
+  expect(elided('/\x9b1A\r/x', 99)).toBe('/\ufffd1A\ufffd/x');
+});

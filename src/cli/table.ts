@@ -2,8 +2,17 @@
 
 export type Align = 'left' | 'right';
 
+/**
+ * What is shown of text that came from elsewhere: names in a firmware of anybody's must not move the cursor, or make
+ * lines of their own.
+ */
+export function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, '\ufffd');
+}
+
 /** Rows as lines: columns two spaces apart, as wide as their widest cell; no spaces at the end. */
-export function table(rows: readonly (readonly string[])[], align: readonly Align[] = []): string[] {
+export function table(cells: readonly (readonly string[])[], align: readonly Align[] = []): string[] {
+  const rows = cells.map((row) => row.map(printable));
   const widths: number[] = [];
   for (const row of rows) {
     for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
@@ -29,7 +38,8 @@ export function fitted(items: readonly string[], width: number): string {
 
 /** A path that fits, without its middle: where it is and what it is called say most. */
 export function elided(path: string, width: number): string {
-  if (path.length <= width) return path;
+  const shown = printable(path);
+  if (shown.length <= width) return shown;
   const start = Math.floor((width - 1) / 3);
-  return `${path.slice(0, start)}…${path.slice(path.length - (width - 1 - start))}`;
+  return `${shown.slice(0, start)}…${shown.slice(shown.length - (width - 1 - start))}`;
 }

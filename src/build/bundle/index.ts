@@ -93,12 +93,12 @@ export async function bundleHearthd(): Promise<Bundle> {
   };
 }
 
-/** What is only imported for its types, or shaken off, is not in the firmware. */
+/** The output's own inputs: what was only imported for its types, or was shaken off, is not among them. */
 function inputsOf(metafile: Metafile, folder: string): string[] {
   const code = Object.entries(metafile.outputs).find(([path]) => path.endsWith('.mjs'));
-  return Object.entries(code?.[1].inputs ?? {})
-    .filter(([path, { bytesInOutput }]) => bytesInOutput > 0 && !PLUGIN_MODULE.test(path))
-    .map(([path]) => realpathSync(join(folder, path)));
+  return Object.keys(code?.[1].inputs ?? {})
+    .filter((path) => !PLUGIN_MODULE.test(path))
+    .map((path) => realpathSync(join(folder, path)));
 }
 
 function outputs(

@@ -42,6 +42,7 @@ test('what the bundle holds, not what is installed, with the facts of its packag
       import { used } from '@scope/used';
       import type { Type } from 'types-only';
       import { unused } from 'shaken-off';
+      import 'nothing-in-it';
       import { device } from 'hearthfw';
       import local from './sub/local.ts';
       console.log(used, local as Type, device);`,
@@ -71,6 +72,8 @@ test('what the bundle holds, not what is installed, with the facts of its packag
     'app/node_modules/@scope/used/node_modules/inner/index.js': 'module.exports = 1;',
     'app/node_modules/types-only/package.json': { name: 'types-only', version: '1.0.0' },
     'app/node_modules/types-only/index.ts': 'export type Type = number;',
+    'app/node_modules/nothing-in-it/package.json': { name: 'nothing-in-it', version: '1.0.0' },
+    'app/node_modules/nothing-in-it/index.js': '// but words',
     'app/node_modules/shaken-off/package.json': { name: 'shaken-off', version: '1.0.0', sideEffects: false },
     'app/node_modules/shaken-off/index.js': 'export const unused = 1;',
   });

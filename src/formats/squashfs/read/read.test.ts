@@ -145,6 +145,16 @@ describe('a hostile image', () => {
     await expect(open(image)).rejects.toThrow(message);
   });
 
+  it('whose file claims a terabyte of blocks is refused before any is read', async () => {
+    const image = await rawImage(dir({ holes: file(Buffer.alloc(2 * SAMPLE_BLOCK)) }));
+    const inode = Number(image.readBigUInt64LE(64)) + 2;
+    expect(image.readUInt16LE(inode)).toBe(9);
+    image.writeBigUInt64LE(2n ** 45n, inode + 24);
+    await expect(open(image)).rejects.toThrow('bytes of inodes and directories');
+    image.writeBigUInt64LE(2n ** 64n - 1n, inode + 24);
+    await expect(open(image)).rejects.toThrow('impossible number');
+  });
+
   it('whose file claims more blocks than anything holds allocates nothing for it', async () => {
     const image = await rawImage(dir({ big: file(noise(SAMPLE_BLOCK, 1)) }));
     const inode = Number(image.readBigUInt64LE(64)) + 2;
