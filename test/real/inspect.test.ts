@@ -128,6 +128,7 @@ describe('fw inspect', () => {
         /^Format: .*copyright-format\/1\.0/m.test(file(licenceFile)),
       );
     }
+    expect(file(inventory.hearth.licenceFile)).toBe(readFileSync(join(REPOSITORY, 'LICENSE'), 'utf8'));
     expect(file(inventory.node.licenceFile)).toContain('Node.js is licensed');
     expect(inventory.heart.sha256).toBe(sha256sum(join(root, 'usr/sbin/heart')));
     expect(inventory.debian.find(({ name }) => name === 'libc6')).toMatchObject({

@@ -37,7 +37,11 @@ const HASH = 'ab'.repeat(32);
 /** Of every kind of part one, with the characters that purls must escape. */
 export const sampleInventory: Inventory = {
   format: 1,
-  hearth: { version: '1.2.3', licence: 'Apache-2.0' },
+  hearth: {
+    version: '1.2.3',
+    licence: 'Apache-2.0',
+    licenceFile: '/usr/share/doc/hearthfw/copyright',
+  },
   lockDate: '2026-11-18T22:17:43.000Z',
   suite: 'trixie',
   kernel: '6.12.1+deb13-amd64',

@@ -91,6 +91,7 @@ function hearthComponent({ hearth }: Inventory): Component {
     version: hearth.version,
     purl,
     licenses: licences([hearth.licence]),
+    properties: [{ name: 'hearth:licenceFile', value: hearth.licenceFile }],
   };
 }
 

@@ -1,5 +1,6 @@
-import { readFileSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { FwError } from '../../errors.ts';
 import type { DirNode } from '../../formats/tree.ts';
 import type { Bundle } from '../bundle/index.ts';
 import type { Arch } from '../target.ts';
@@ -21,6 +22,7 @@ export { INVENTORY_FILE, type Inventory, parseInventory } from './schema.ts';
 const TOOLKIT = new URL('../../../', import.meta.url);
 const PREBUILT = new URL('firmware/heart/prebuilt/', TOOLKIT);
 const NPM_DOC = '/usr/share/doc/npm';
+const HEARTH_DOC = '/usr/share/doc/hearthfw/copyright';
 const MUSL_DOC = '/usr/share/doc/musl/copyright';
 
 /** Folders of the root that change with the app: the image keeps them behind what stays. */
@@ -50,7 +52,7 @@ export async function addInventory(root: DirNode, input: InventoryInput): Promis
   };
   const inventory: Inventory = {
     format: INVENTORY_FORMAT,
-    hearth: { version, licence: license },
+    hearth: { version, licence: license, licenceFile: addOwnLicence(root) },
     lockDate: lock.date,
     suite: DEBIAN_SUITE,
     kernel: lock.kernel,
@@ -68,6 +70,20 @@ export async function addInventory(root: DirNode, input: InventoryInput): Promis
     addons: addonsOf(app, project, found),
   };
   insert(root, INVENTORY_FILE, file(encodeInventory(inventory)));
+}
+
+/** Of hearthd, heart and the library inside the app. It lies beside package.json; in the npm package, above dist/. */
+function addOwnLicence(root: DirNode): string {
+  const url = ['LICENSE', '../LICENSE']
+    .map((path) => new URL(path, TOOLKIT))
+    .find((each) => existsSync(each));
+  if (!url)
+    throw new FwError('toolkit-damaged', 'hearthfw lacks its LICENSE', {
+      where: fileURLToPath(TOOLKIT),
+      remedy: 'Install hearthfw again.',
+    });
+  insert(root, HEARTH_DOC, file(readFileSync(url)));
+  return HEARTH_DOC;
 }
 
 /** heart is linked with musl, whose notice must come along. */

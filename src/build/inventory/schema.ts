@@ -42,7 +42,7 @@ const npmPackage = z.object({
 
 const schema = z.object({
   format: z.literal(INVENTORY_FORMAT),
-  hearth: z.object({ version: z.string(), licence: z.string() }),
+  hearth: z.object({ version: z.string(), licence: z.string(), licenceFile }),
   /** When the target's lock was made, ISO 8601. */
   lockDate: z.string(),
   /** Debian's release, e.g. trixie. */

@@ -138,7 +138,7 @@ describe('a hostile image', () => {
     ['a/', 'is not a file name'],
     ['b\0', 'not UTF-8'],
     ['\xff\xfe', 'not UTF-8'],
-    ['cc', "two entries named 'cc'"],
+    ['cc', 'two entries named "cc"'],
   ])('with the name %j is refused', async (name, message) => {
     const image = await rawImage(dir({ aa: file('1'), cc: file('2') }));
     image.write(name, image.indexOf('aa'), 'latin1');

@@ -50,7 +50,8 @@ export class TreeReader {
       if (!node.inode.dir) continue;
       for await (const entry of this.#entries(node.inode.dir)) {
         const child = { inode: await this.#child(entry), children: new Map() };
-        if (node.children.has(entry.name)) throw damaged(`two entries named '${entry.name}'`, entry.at);
+        if (node.children.has(entry.name))
+          throw damaged(`two entries named ${JSON.stringify(entry.name)}`, entry.at);
         node.children.set(entry.name, child);
         const bytes = pathBytes + 1 + Buffer.byteLength(entry.name);
         if (bytes > LIMITS.path) throw damaged(`a path of ${bytes} bytes`, entry.at, `${LIMITS.path} bytes`);
@@ -93,7 +94,7 @@ export class TreeReader {
     const inode = await this.#inode(start, offset);
     if (inode.type !== type || inode.number !== number)
       throw damaged(
-        `'${name}' leads to the ${inode.type} with inode ${inode.number}`,
+        `${JSON.stringify(name)} leads to the ${inode.type} with inode ${inode.number}`,
         at,
         `the ${type} with inode ${number}`,
       );
