@@ -62,8 +62,9 @@ async function archive({ target, before, lockUrl }: Work, lock: Lock): Promise<v
     (text) => say(`  ${text}`),
   );
   writeLock(lockUrl, { ...lock, archive });
-  const file = relative(process.cwd(), path);
-  say(`  ${file}  ${(archive.size / 1e6).toFixed(1)} MB${archive.published ? '' : ', not published'}`);
+  const size = `${(archive.size / 1e6).toFixed(1)} MB`;
+  if (archive.published) say(`  ${archive.package} ${archive.version}  ${size}, published`);
+  else say(`  ${relative(process.cwd(), path)}  ${size}, not published`);
 }
 
 async function check({ target, before }: Work, indexes: Indexes): Promise<boolean> {

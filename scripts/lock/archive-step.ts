@@ -7,21 +7,20 @@ import { fetchPackage } from '../../src/build/sources/fetch.ts';
 import { fetchNode } from '../../src/build/sources/node-package.ts';
 import { tarballName } from '../../src/build/sources/system-archive.ts';
 import { archiveTar, packArchive } from '../../src/build/system/archive.ts';
-import { pickInputs, picksKey, type SystemInputs } from '../../src/build/system/inputs.ts';
+import { pickInputs, picksKey } from '../../src/build/system/inputs.ts';
 import type { LoadedTarget } from '../../src/build/targets.ts';
 import { writeWhole } from '../../src/build/whole-file.ts';
 import { packageName, packageVersion, systemPackage } from './system-package.ts';
 
-/** What a lock says of its archive, and the tarball in the output folder that it says it of. */
+/** What a lock says of its archive, and where its tarball is, unless it is published. */
 export interface Written {
   archive: SystemArchive;
   path: string;
 }
 
 /**
- * Writes the system archive of a lock, as an npm tarball. One that the lock has already keeps its version, and is not
- * packed again where it lies in the folder.
- * @param before what the lock said until now
+ * Writes the system archive of a lock, as an npm tarball.
+ * @param before what the lock said of its archive until now
  */
 export async function writeArchive(
   loaded: LoadedTarget,
@@ -39,17 +38,21 @@ export async function writeArchive(
   const tar = await archiveTar(inputs);
   const content = sha256(tar);
   const picks = picksKey(target, lock);
-  if (before?.content === content) {
-    const archive = { ...before, picks };
-    const path = join(folder, tarballName(archive));
-    if (integrityOfFile(path) !== archive.integrity) await repack(loaded, archive, inputs, tar, path, tell);
-    return { archive, path };
-  }
-  const identity = { package: packageName(target), version: nextVersion(lock, before) };
-  tell(`packing ${identity.package} ${identity.version}: about a minute`);
-  const { bytes, tarball } = await pack(loaded, identity, inputs, tar);
+  // The same files keep their version. What is published is never packed again: another zstd, or other words in the
+  // README, would make other bytes of it, and registries and users have the first ones.
+  const same = before?.content === content ? before : undefined;
+  const path = same && join(folder, tarballName(same));
+  if (same && path && (same.published || integrityOfFile(path) === same.integrity))
+    return { archive: { ...same, picks }, path };
+
+  const identity = same ?? { package: packageName(target), version: nextVersion(lock, before) };
+  const { package: name, version } = identity;
+  tell(`packing ${name} ${version}: about a minute`);
+  const bytes = await packArchive(tar);
+  const tarball = await systemPackage({ name, version }, loaded, inputs, bytes);
   const archive: SystemArchive = {
-    ...identity,
+    package: name,
+    version,
     integrity: integrityOf(tarball),
     published: false,
     size: bytes.length,
@@ -57,47 +60,18 @@ export async function writeArchive(
     content,
     picks,
   };
-  const path = join(folder, tarballName(archive));
-  await writeWhole(path, [tarball]);
-  return { archive, path };
+  const written = join(folder, tarballName(archive));
+  await writeWhole(written, [tarball]);
+  return { archive, path: written };
 }
 
-/** The tarball of an archive that is locked already. Other bytes would be another package under the same version. */
-async function repack(
-  loaded: LoadedTarget,
-  archive: SystemArchive,
-  inputs: SystemInputs,
-  tar: Buffer,
-  path: string,
-  tell: (text: string) => void,
-): Promise<void> {
-  tell(`packing ${archive.package} ${archive.version}: about a minute`);
-  const { tarball } = await pack(loaded, archive, inputs, tar);
-  if (integrityOf(tarball) !== archive.integrity) {
-    throw new Error(
-      `${archive.package} ${archive.version} has the locked content, but not the locked bytes: another zstd or zlib ` +
-        'packed it, or its README or licences are made differently. Remove `archive` from the lock for a new version.',
-    );
-  }
-  await writeWhole(path, [tarball]);
-}
-
-async function pack(
-  loaded: LoadedTarget,
-  { package: name, version }: { package: string; version: string },
-  inputs: SystemInputs,
-  tar: Buffer,
-): Promise<{ bytes: Buffer; tarball: Buffer }> {
-  const bytes = await packArchive(tar);
-  return { bytes, tarball: await systemPackage({ name, version }, loaded, inputs, bytes) };
-}
-
+/** Only what is published has used its version up. */
 function nextVersion(lock: Lock, before: SystemArchive | undefined): string {
   const first = packageVersion(lock, 0);
-  const revision = before?.version.startsWith(first.replace(/0$/, ''))
-    ? Number(before.version.split('.').at(-1)) + 1
-    : 0;
-  return packageVersion(lock, revision);
+  const ofThisLock = before?.version.startsWith(first.replace(/0$/, ''));
+  if (!before || !ofThisLock) return first;
+  const revision = Number(before.version.split('.').at(-1));
+  return packageVersion(lock, before.published ? revision + 1 : revision);
 }
 
 function integrityOfFile(path: string): string | undefined {
