@@ -2,7 +2,7 @@ import type { Progress } from '../build/progress.ts';
 import { duration, shortBytes } from './units.ts';
 
 /** Long enough that a download's bursts do not show, short enough that a line which got slower does. */
-const WINDOW_MS = 5000;
+const WINDOW_MS = 10_000;
 /** Less than this says nothing about a rate. */
 const MIN_SPAN_MS = 500;
 

@@ -3,7 +3,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duplex, PassThrough } from 'node:stream';
+import { Argument, Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { bashCompletion } from '../../src/cli/completion/bash.ts';
+import { fishCompletion } from '../../src/cli/completion/fish.ts';
+import { describeTree } from '../../src/cli/completion/tree.ts';
+import { zshCompletion } from '../../src/cli/completion/zsh.ts';
 import { Lines } from '../../src/host/lines.ts';
 import { fwJson } from './fw.ts';
 
@@ -44,8 +49,14 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
+/** What shells give a meaning to, in words that people read. */
+const ODD = `it's [odd]: $HOME \`id\` \\ "quoted" (all) %s; #1`;
+
 /** A shell that has sourced the script, and in which `fw` prints the words that it was given. */
-async function start(shell: Shell): Promise<(keys: string) => Promise<string>> {
+async function start(
+  shell: Shell,
+  script = join(dir, `fw.${shell}`),
+): Promise<(keys: string) => Promise<string>> {
   const { command, setup } = SHELLS[shell];
   const child = spawn('script', ['-qefc', command, '/dev/null'], {
     cwd: join(dir, 'project'),
@@ -54,7 +65,7 @@ async function start(shell: Shell): Promise<(keys: string) => Promise<string>> {
   onTestFinished(() => void child.kill('SIGKILL'));
   const screen = new Lines(shell);
   screen.attach(Duplex.from({ readable: child.stdout, writable: new PassThrough() }));
-  child.stdin.write(`${setup(join(dir, `fw.${shell}`))}\nfw ready now\n`);
+  child.stdin.write(`${setup(script)}\nfw ready now\n`);
   await screen.waitFor('GOT<ready><now>', { timeoutMs: 60_000 });
   return async (keys) => {
     child.stdin.write(`${keys}\n`);
@@ -88,6 +99,24 @@ describe.each(Object.keys(SHELLS) as Shell[])('%s', (shell) => {
   test('completes a value behind =', async () => {
     const press = await start(shell);
     expect(await press('fw build --target=rp\t')).toBe('build --target=rpi3');
+  });
+
+  test('is not led astray by what descriptions say', async () => {
+    const odd = new Command('odd').description(ODD).option('--wide <file.fw>', ODD).option('--wild', ODD);
+    const tree = describeTree(
+      new Command('fw').addCommand(odd.addArgument(new Argument('<x>', ODD).choices(['one']))),
+    );
+    const script = join(dir, `odd.${shell}`);
+    const write = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion }[shell];
+    writeFileSync(script, write(tree));
+    const press = await start(shell, script);
+    for (const [keys, expected] of [
+      ['od', 'odd'],
+      ['odd --wil', 'odd --wild'],
+      ['odd --wide he', 'odd --wide hello-1.0.0-rpi3.fw'],
+      ['odd o', 'odd one'],
+    ] as const)
+      expect(await press(`fw ${keys}\t`), keys).toBe(expected);
   });
 
   test('offers nothing where the word is the user’s to know, and no option of another verb', async () => {

@@ -153,7 +153,11 @@ test('a signal that is seen twice, as on a terminal, does not cut the cleaning u
     import { whenKilled } from ${module};
     whenKilled(async () => {
       process.stdout.write('began;');
-      await new Promise((resolve) => process.stdin.once('data', resolve));
+      // Asked twice: what came before the first question has been seen by the second.
+      for (const answer of ['again;', '']) {
+        await new Promise((resolve) => process.stdin.once('data', resolve));
+        process.stdout.write(answer);
+      }
       process.stdout.write('cleaned;');
     });
     process.stdin.resume();
@@ -169,15 +173,18 @@ test('a signal that is seen twice, as on a terminal, does not cut the cleaning u
   };
   const patient = await start();
   const patientEnded = outcome(patient);
+  const again = said(patient, /again;/);
   patient.kill('SIGINT');
   patient.stdin?.write('go');
-  expect(await patientEnded).toMatchObject({ signal: 'SIGINT', stdout: 'cleaned;' });
+  await again;
+  patient.stdin?.write('go');
+  expect(await patientEnded).toMatchObject({ signal: 'SIGINT', stdout: 'again;cleaned;' });
 
   const impatient = await start();
   const impatientEnded = outcome(impatient);
   // As long as it takes to press it again on purpose.
-  const again = setInterval(() => impatient.kill('SIGTERM'), 100);
-  expect(await impatientEnded.finally(() => clearInterval(again))).toMatchObject({
+  const pressed = setInterval(() => impatient.kill('SIGTERM'), 100);
+  expect(await impatientEnded.finally(() => clearInterval(pressed))).toMatchObject({
     signal: 'SIGTERM',
     stdout: '',
   });
