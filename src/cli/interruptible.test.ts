@@ -5,11 +5,14 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 
 const MODULE = JSON.stringify(join(import.meta.dirname, 'interruptible.ts'));
 
+const WHEN_KILLED = JSON.stringify(join(import.meta.dirname, '..', '..', 'bin', 'when-killed.js'));
+
 /** A process whose work ends as `work` says; what it printed, and how it ended, after `signal` or by itself. */
 async function ended(work: string, signal?: NodeJS.Signals): Promise<unknown> {
   const code = `
     import { once } from 'node:events';
     import { interruptible } from ${MODULE};
+    import { whenKilled } from ${WHEN_KILLED};
     const awake = setInterval(() => {}, 1000);
     await interruptible(async (killed) => {
       process.stdout.write('working;');
@@ -47,6 +50,15 @@ describe('work that is stopped in order', () => {
       said: 'working;unwound;',
       status: null,
       by: 'SIGTERM',
+    });
+  });
+
+  test('is followed by nothing, also while others still clean up', async () => {
+    const slow = 'whenKilled(() => new Promise((resolve) => setTimeout(resolve, 100)));';
+    expect(await ended(`${slow} ${UNWIND}`, 'SIGINT')).toEqual({
+      said: 'working;unwound;',
+      status: null,
+      by: 'SIGINT',
     });
   });
 
