@@ -70,6 +70,8 @@ describe('pages', () => {
     for (const { target, heading } of links(page)) {
       const path = target === '' ? page : join(page, '..', target);
       expect(existsSync(join(REPOSITORY, path)), `${page} links to ${target}`).toBe(true);
+      // The npm package carries docs/, and no more of the repository than these.
+      if (page.startsWith('docs/')) expect(path).toMatch(/^(docs\/|README\.md$|NOTICE$|LICENSE$)/);
       if (heading !== undefined) expect([...anchors(path)], `${page} links to ${target}`).toContain(heading);
     }
   });
