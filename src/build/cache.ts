@@ -20,12 +20,15 @@ export const USE_PRECISION_MS = 3_600_000;
  */
 export class Cache {
   readonly dir: string;
+  readonly #readOnly: boolean;
   #hits = 0;
   #misses = 0;
   #written = 0;
 
-  constructor(dir: string) {
+  /** `readOnly`: looks, and leaves no trace of it; damaged entries stay. */
+  constructor(dir: string, { readOnly = false } = {}) {
     this.dir = dir;
+    this.#readOnly = readOnly;
   }
 
   /** How many values were found and not found since this object was made. */
@@ -45,9 +48,9 @@ export class Cache {
 
   async get(kind: Kind, key: string): Promise<Buffer | undefined> {
     const path = this.path(kind, key);
-    const stored = await readAndMark(path);
+    const stored = await this.#read(path);
     const value = stored && unseal(stored);
-    if (stored && !value) {
+    if (stored && !value && !this.#readOnly) {
       await rm(path, { force: true }).catch((error: unknown) => {
         throw diskError(error, path);
       });
@@ -62,7 +65,7 @@ export class Cache {
     const path = this.path(kind, key);
     const found = await stat(path).catch(() => undefined);
     if (found?.size !== size + SEAL_BYTES) return false;
-    if (isStale(found.mtimeMs)) await markUsed(path);
+    await this.#markUsed(path, found.mtimeMs);
     return true;
   }
 
@@ -70,7 +73,7 @@ export class Cache {
   async used(kind: Kind, key: string): Promise<void> {
     const path = this.path(kind, key);
     const found = await stat(path).catch(() => undefined);
-    if (found && isStale(found.mtimeMs)) await markUsed(path);
+    if (found) await this.#markUsed(path, found.mtimeMs);
   }
 
   async put(kind: Kind, key: string, value: Uint8Array): Promise<void> {
@@ -85,6 +88,27 @@ export class Cache {
     const made = await make();
     await this.put(kind, key, made);
     return made;
+  }
+
+  async #read(path: string): Promise<Buffer | undefined> {
+    try {
+      await using file = await open(path);
+      const { mtimeMs } = await file.stat();
+      const bytes = await file.readFile();
+      await this.#markUsed(path, mtimeMs);
+      return bytes;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  async #markUsed(path: string, mtimeMs: number): Promise<void> {
+    const now = Date.now();
+    // A time in the future is a clock that was wrong once.
+    if (this.#readOnly || Math.abs(now - mtimeMs) <= USE_PRECISION_MS) return;
+    // A cache on a read-only disk, or another user's, serves all the same; an entry may be pruned just now.
+    await utimes(path, now / 1000, now / 1000).catch(() => {});
   }
 }
 
@@ -104,28 +128,4 @@ function unseal(stored: Buffer): Buffer | undefined {
   if (stored.length < SEAL_BYTES) return undefined;
   const value = stored.subarray(0, stored.length - SEAL_BYTES);
   return Buffer.compare(seal(value), stored.subarray(stored.length - SEAL_BYTES)) === 0 ? value : undefined;
-}
-
-async function readAndMark(path: string): Promise<Buffer | undefined> {
-  try {
-    await using file = await open(path);
-    const { mtimeMs } = await file.stat();
-    const bytes = await file.readFile();
-    if (isStale(mtimeMs)) await markUsed(path);
-    return bytes;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-/** A time in the future is a clock that was wrong once. */
-function isStale(mtimeMs: number): boolean {
-  return Math.abs(Date.now() - mtimeMs) > USE_PRECISION_MS;
-}
-
-async function markUsed(path: string): Promise<void> {
-  const now = new Date();
-  // A cache that is read-only, or another user's, serves all the same; an entry may be pruned just now.
-  await utimes(path, now, now).catch(() => {});
 }

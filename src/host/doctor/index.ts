@@ -33,7 +33,7 @@ export interface DoctorOptions {
 export async function examine({ app, online = false }: DoctorOptions): Promise<Finding[]> {
   const host = await thisHost();
   const dir = cacheDir();
-  const cache = new Cache(dir);
+  const cache = new Cache(dir, { readOnly: true });
   const { finding: projectFinding, project } = await checkProject(app);
   const { targets, unknown } = await loadTargets(project);
 

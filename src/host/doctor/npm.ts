@@ -49,6 +49,9 @@ export async function checkNpm(
   }
 }
 
+/** What npm prints before and after the sentence that says what is wrong. */
+const FIELD = /^(code|syscall|errno|network|A complete log)\b/;
+
 async function runNpm(args: string[]): Promise<string> {
   const timeout = args[0] === 'ping' ? PING_MS + VERSION_MS : VERSION_MS;
   try {
@@ -56,7 +59,8 @@ async function runNpm(args: string[]): Promise<string> {
   } catch (error) {
     const { stderr, message } = error as { stderr?: string; message: string };
     const said = stderr?.split('\n').filter((line) => /^npm (error|ERR!) /.test(line)) ?? [];
-    throw new Error(said.find((line) => !/ code /.test(line))?.replace(/^npm \S+ /, '') ?? message);
+    const cause = said.map((line) => line.replace(/^npm \S+ /, '')).find((line) => !FIELD.test(line));
+    throw new Error(cause ?? message);
   }
 }
 
