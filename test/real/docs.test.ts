@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -62,6 +62,20 @@ test('the console lines that docs/troubleshooting.md explains are those that dev
   for (const line of lines) {
     for (const part of constantParts(line)) expect(sources.includes(part), `${line}: "${part}"`).toBe(true);
   }
+});
+
+test('docs/faq.md lists the environment variables that fw reads', () => {
+  const listed = [...readPage('docs/faq.md').matchAll(/^\| `(HEARTH_[A-Z_]+)` \|/gm)].map(([, name]) => name);
+  const text = globSync('{src,bin}/**/*.{ts,js}', {
+    cwd: REPOSITORY,
+    exclude: ['src/device/**', 'src/otp/**', '**/*.test.ts'],
+  })
+    .map((file) => readPage(file))
+    .join('\n');
+  const read = new Set([...text.matchAll(/\bHEARTH_[A-Z_]+/g)].map(([name]) => name));
+  // A constant's name, and what only tests read.
+  for (const other of ['HEARTH_TEST_SEED', 'HEARTH_DOC']) read.delete(other);
+  expect(listed).toEqual([...read].sort());
 });
 
 describe('pages', () => {
