@@ -74,7 +74,7 @@ export function sbomOf(inspection: Inspection): CycloneDx {
   };
 }
 
-export function noInventory({ path }: { path: string }): FwError {
+function noInventory({ path }: { path: string }): FwError {
   return new FwError('no-inventory', 'the firmware does not carry a list of what it is made of', {
     where: path,
     expected: 'a firmware that was built with a Hearth that writes one',

@@ -47,7 +47,7 @@ export interface Listing {
   length: number;
 }
 
-/** The name in a directory's entry of the type that an inode must then have. */
+/** A type by its number, as the entries of directories and the plain inodes have it. */
 export function typeOf(id: number, at: number): InodeType {
   const type = TYPES[id - 1];
   if (type === undefined) throw damaged(`the unknown type ${id}`, at, '1 to 7');
