@@ -102,7 +102,8 @@ describe('a build', () => {
   /** This checkout with another archive in its lock. */
   function copyToolkit(name: string, locked: SystemArchive): string {
     const copy = join(dir, name);
-    for (const part of ['bin', 'src', 'targets', 'firmware', 'package.json'])
+    const others = /^(\.|node_modules$|build$|dist$|docs$|test$)|\.fw$|\.img$/;
+    for (const part of readdirSync(REPOSITORY).filter((entry) => !others.test(entry)))
       cpSync(join(REPOSITORY, part), join(copy, part), { recursive: true });
     symlinkSync(join(REPOSITORY, 'node_modules'), join(copy, 'node_modules'));
     const lock = { ...loaded.lock, archive: locked };
