@@ -4,7 +4,14 @@ import { text } from 'node:stream/consumers';
 import { fingerprint, isExampleKey, parsePublicKey, sameKey } from '../archive/index.ts';
 import { findSigner } from '../build/signing.ts';
 import { FwError } from '../errors.ts';
-import { keyFolder, privateText, readKeyFolder, type StoredKey, storedKey } from '../project/keys/folder.ts';
+import {
+  checkKeyName,
+  keyFolder,
+  privateText,
+  readKeyFolder,
+  type StoredKey,
+  storedKey,
+} from '../project/keys/folder.ts';
 import { createKey, importKey } from '../project/keys/store.ts';
 import { loadProject, type Project } from '../project/load.ts';
 import type { KeyOptions } from './key.ts';
@@ -92,6 +99,7 @@ export async function takeOverKey(
   file: string | undefined,
   options: CommonOptions,
 ): Promise<void> {
+  checkKeyName(name);
   const given = file === undefined ? await text(process.stdin) : await readKeyFile(file);
   const key = importKey(name, keyFolder(), given, file ?? 'standard input');
   printResult(facts(key), options, () =>

@@ -60,15 +60,23 @@ async function keysInAgent(socket: string | undefined): Promise<SshKey[]> {
 /** The line as it may stand in authorized_keys, or undefined for what is no key that can log in. */
 export function publicLine(text: string): string | undefined {
   const [type = '', base64 = '', ...comment] = text.trim().split(/\s+/);
-  if (!TYPES.has(type) || /\p{Cc}/u.test(text.trim())) return undefined;
+  const line = [type, base64, ...comment].join(' ');
+  if (!TYPES.has(type) || /\p{Cc}/u.test(line)) return undefined;
   const blob = Buffer.from(base64, 'base64');
   if (blob.toString('base64') !== base64 || typeOf(blob) !== type) return undefined;
-  return [type, base64, ...comment].join(' ');
+  return line;
 }
 
-/** RFC 4253, section 6.6: a key begins with the string that names its type. */
-function typeOf(blob: Buffer): string {
-  return blob.length < 4 ? '' : blob.subarray(4, 4 + blob.readUInt32BE()).toString('latin1');
+/** RFC 4253, section 6.6: a key is strings, of which the first names its type. Undefined for what is torn. */
+function typeOf(blob: Buffer): string | undefined {
+  let type: string | undefined;
+  for (let at = 0; at < blob.length; ) {
+    const end = at + 4 <= blob.length ? at + 4 + blob.readUInt32BE(at) : Number.POSITIVE_INFINITY;
+    if (end > blob.length) return undefined;
+    type ??= blob.subarray(at + 4, end).toString('latin1');
+    at = end;
+  }
+  return type;
 }
 
 function fileNames(folder: string): string[] {
