@@ -1,6 +1,11 @@
 export function cacheDir(): string;
 export function compressesAsPinned(): boolean;
-export function npmPack(name: string, version: string, integrity: string): Promise<Buffer>;
+export function npmPack(
+  name: string,
+  version: string,
+  integrity: string,
+  options?: string[],
+): Promise<Buffer>;
 export function pinnedNode(options?: { offline?: boolean }): Promise<string>;
 export function pinnedNodePath(): string | undefined;
 export const PINNED_NODE: string;

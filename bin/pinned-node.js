@@ -40,14 +40,14 @@ export function cacheDir() {
 /**
  * Packs one exact version of an npm package with the user's own npm, so that its registry, proxy, certificates
  * and credentials apply, and returns the tarball's bytes after checking them against `integrity`. A signal ends npm
- * too, and leaves nothing of it.
+ * too, and leaves nothing of it. `options` are npm's own.
  */
-export async function npmPack(name, version, integrity) {
+export async function npmPack(name, version, integrity, options = []) {
   mkdirSync(cacheDir(), { recursive: true });
   // With the process's id, so that what a SIGKILL leaves can be told from what is still being used.
   const folder = mkdtempSync(join(cacheDir(), `npm-${process.pid}-`));
   const remove = () => rmSync(folder, { recursive: true, force: true });
-  const npm = startNpm(['pack', `${name}@${version}`, '--pack-destination', folder]);
+  const npm = startNpm(['pack', `${name}@${version}`, '--pack-destination', folder, ...options]);
   let killed = false;
   const forget = whenKilled(async () => {
     killed = true;

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import pins from '../../bin/node.json' with { type: 'json' };
 import { readLock } from './lock.ts';
+import { picksKey } from './system/inputs.ts';
 import { loadTarget, targetNames } from './targets.ts';
 
 describe.each(targetNames())('the lock of %s', (name) => {
@@ -16,6 +17,15 @@ describe.each(targetNames())('the lock of %s', (name) => {
     const [, ...rest] = lock.packages.map((pkg) => pkg.name);
     expect(rest).toEqual(target.packages.map((pick) => pick.name));
     expect(new Set(rest).size).toBe(rest.length);
+  });
+
+  test('has a system archive of the very files that the target takes', async () => {
+    // If this fails: npm run lock -- --archive-only
+    const { target, lock } = await loadTarget(name);
+    expect(lock.archive).toMatchObject({
+      package: `hearthfw-system-${name}`,
+      picks: picksKey(target, lock),
+    });
   });
 
   test('is of the architecture, in every path', async () => {

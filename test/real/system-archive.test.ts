@@ -56,7 +56,6 @@ const contentOf = async (inputs: SystemInputs): Promise<string> => sha256(await 
 test.each(targetNames())("the archive in the lock of %s is what the lock's packages make", async (name) => {
   // If this fails: npm run lock -- --archive-only
   const loaded = await loadTarget(name);
-  expect(loaded.lock.archive?.picks).toBe(picksKey(loaded.target, loaded.lock));
   expect(loaded.lock.archive?.content).toBe(await contentOf(await inputsOf(loaded)));
 });
 
@@ -227,7 +226,9 @@ describe('a build', () => {
     const sources = sourcesOf({});
     const cache = new Cache(emptyCache());
     const first = await npmArchive(archive, cache, sources);
-    expect(first).toEqual({ reasons: [expect.stringContaining('E404')] });
+    expect(first).toEqual({
+      reasons: [expect.stringMatching(/^npm could not fetch .*@1\.2\.3: E404: 404 Not Found/)],
+    });
     const asked = server.asked.length;
     expect(await npmArchive(archive, cache, sources)).toEqual(first);
     expect([asked > 0, server.asked.length]).toEqual([true, asked]);

@@ -17,6 +17,9 @@ export const ARCHIVE_FILE = 'system.tar.zst';
 /** What the README, the licences and the manifest of its npm package may take. */
 const PACKAGE_OVERHEAD = 16 * 2 ** 20;
 
+/** npm's own patience with a network that is not there is 70 s; here another source follows. */
+const BRIEFLY = ['--fetch-retries=1', '--fetch-retry-mintimeout=1000'];
+
 /** The archive, or why each place does not have it. */
 export type Found = { bytes: Buffer } | { reasons: string[] };
 
@@ -41,16 +44,25 @@ export async function npmArchive(archive: SystemArchive, cache: Cache, sources: 
   const refused = sources.refused.get(name);
   if (refused) return { reasons: [refused] };
   try {
-    const tarball = await npmPack(archive.package, archive.version, archive.integrity);
+    const tarball = await npmPack(archive.package, archive.version, archive.integrity, BRIEFLY);
     const bytes = await fromTarball(tarball, archive);
     if (!isLocked(bytes, archive)) throw new Error(`${name}: its ${ARCHIVE_FILE} is not what the lock names`);
     await writeWhole(cachePath(archive, cache), [bytes]);
     return { bytes };
   } catch (error) {
-    const { message } = error as Error;
-    sources.refused.set(name, message);
-    return { reasons: [message] };
+    const reason = brief((error as Error).message);
+    sources.refused.set(name, reason);
+    return { reasons: [reason] };
   }
+}
+
+/** Of all that npm says, what it was: the code, and the line that explains it. */
+function brief(message: string): string {
+  return message
+    .split('\n')
+    .slice(0, 2)
+    .map((line) => line.replace(/npm error (code )?/, ''))
+    .join(': ');
 }
 
 type Look = (
