@@ -7,7 +7,7 @@ import type { Signer } from '../archive/signer.ts';
 import { type PayloadInput, type Written, writeFirmware } from '../archive/write.ts';
 import { DEFAULT_DATA, type FirmwareInfo } from '../device/firmware-info.ts';
 import { FwError } from '../errors.ts';
-import { writeSquashfs, zstdCompressor } from '../formats/squashfs/index.ts';
+import { writeSquashfs, zstdCompressor, zstdVersion } from '../formats/squashfs/index.ts';
 import type { DirNode } from '../formats/tree.ts';
 import type { Project } from '../project/load.ts';
 import { type BootInput, commandLine } from './boot/cmdline.ts';
@@ -105,7 +105,7 @@ async function buildOnce(project: Project, options: BuildOptions, sources: Sourc
       mtime: seconds(loaded.lock.date),
       compress: zstdCompressor(ROOT_LEVEL),
       compressorLevel: ROOT_LEVEL,
-      compressorVersion: process.versions.zstd ?? 'unknown',
+      compressorVersion: zstdVersion,
       cache: { get: (key) => cache.get('blocks', key), put: (key, value) => cache.put('blocks', key, value) },
       last: ['/srv/app', '/usr/lib/hearth', '/etc/hearth', ...INVENTORY_FOLDERS],
       onProgress: (done, total) => tell({ step: compressing, bytes: { done, total } }),

@@ -6,7 +6,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bundleApp, bundleHearthd } from '../../src/build/bundle/index.ts';
 import { Cache } from '../../src/build/cache.ts';
 import { directory, file, insert } from '../../src/build/tree.ts';
-import { type BlockCache, writeSquashfs, zstdCompressor } from '../../src/formats/squashfs/index.ts';
+import {
+  type BlockCache,
+  writeSquashfs,
+  zstdCompressor,
+  zstdVersion,
+} from '../../src/formats/squashfs/index.ts';
 import type { DirNode } from '../../src/formats/tree.ts';
 import { loadProject } from '../../src/project/load.ts';
 import { copyHello } from './fw.ts';
@@ -37,7 +42,7 @@ describe("the app's part of a root", () => {
       mtime: 1_800_000_000,
       compress: zstdCompressor(19),
       compressorLevel: 19,
-      compressorVersion: process.versions.zstd ?? '',
+      compressorVersion: zstdVersion,
       ...(cache ? { cache } : {}),
     });
     const hash = createHash('sha256');

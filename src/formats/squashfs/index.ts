@@ -27,7 +27,7 @@ import { writeTables } from './tables.ts';
 import { Ids, walk } from './walk.ts';
 
 export type { BlockCache, Squashfs, SquashfsOptions, StoredFile } from './options.ts';
-export { zstdCompressor } from './zstd.ts';
+export { zstdCompressor, zstdVersion } from './zstd.ts';
 
 const DEFAULT_BLOCK_SIZE = 262144;
 /** Images are padded to this many bytes, as mksquashfs does: loop devices and partitions have such sectors. */

@@ -1,4 +1,6 @@
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { randomBytes } from 'node:crypto';
+import { promisify } from 'node:util';
+import { constants, zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { text } from './sample.ts';
 import { checkFrame, zstdCompressor } from './zstd.ts';
@@ -11,8 +13,21 @@ describe('zstdCompressor', () => {
       const frame = await zstdCompressor(19)(block);
       checkFrame(frame, size, size);
       expect(zstdDecompressSync(frame)).toEqual(block);
+      // What zstd makes when it has the whole block at once: no empty block at the end, which no kernel reads reliably.
+      const params = { [constants.ZSTD_c_compressionLevel]: 19 };
+      expect(Buffer.compare(frame, zstdCompressSync(block, { params, pledgedSrcSize: size }))).toBe(0);
     },
   );
+
+  it('ends no frame with an empty block, whatever the block holds', async () => {
+    for (const block of [
+      Buffer.alloc(1048576, 7),
+      randomBytes(1048576),
+      randomBytes(131072),
+      text(262144, 1),
+    ])
+      checkFrame(await zstdCompressor(19)(block), block.length, block.length);
+  });
 });
 
 describe('checkFrame', () => {
@@ -25,6 +40,19 @@ describe('checkFrame', () => {
     const descriptor = (23 - 10) << 3;
     const unsized = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, descriptor, 1, 0, 0]);
     expect(() => checkFrame(unsized, block.length, 1048576)).toThrow(/window of 8388608 bytes/);
+  });
+
+  it('refuses an empty block at the end, as node:zlib leaves it', async () => {
+    const whole = text(1048576, 0);
+    const params = { [constants.ZSTD_c_compressionLevel]: 19 };
+    const frame = await promisify(zstdCompress)(whole, { params, pledgedSrcSize: whole.length });
+    expect(() => checkFrame(frame, whole.length, whole.length)).toThrow(/ends with an empty block/);
+  });
+
+  it('refuses a frame that was cut', async () => {
+    const frame = await zstdCompressor(19)(block);
+    expect(() => checkFrame(frame.subarray(0, -1), block.length, 131072)).not.toThrow();
+    expect(() => checkFrame(frame.subarray(0, 8), block.length, 131072)).toThrow(/does not end/);
   });
 
   it('refuses a dictionary', () => {
