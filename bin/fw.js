@@ -4,15 +4,27 @@
 // or one that compresses differently, it starts itself again under the pinned one.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import zlib from 'node:zlib';
-import { compressesAsPinned, isOffline, pinnedNode } from './pinned-node.js';
+import { cacheDir, compressesAsPinned, isOffline, pinnedNode } from './pinned-node.js';
+
+if (process.platform === 'win32') {
+  process.stderr.write(
+    'fw: Windows itself is not supported. Use WSL 2: run `wsl --install` once, open Ubuntu, install Node.js in it, and run the\n' +
+      'same commands there, in a folder of its own file system (not below /mnt/c). More: docs/faq.md\n',
+  );
+  process.exit(1);
+}
 
 const built = new URL('../src/cli/main.js', import.meta.url);
 const source = new URL('../src/cli/main.ts', import.meta.url);
 const [major = 0] = process.versions.node.split('.').map(Number);
 
 if (major >= 24 && zlib.zstdCompress && compressesAsPinned()) {
+  // A third of the start-up is compiling; where the folder cannot be written, that is all it costs.
+  enableCompileCache(join(cacheDir(), 'compiled'));
   const { main } = await import(existsSync(built) ? built.href : source.href);
   process.exitCode = await main(process.argv.slice(2));
 } else {
