@@ -25,10 +25,11 @@ export function makeKey(name: string, options: CommonOptions): void {
       '',
       ...table(key),
       '',
-      'Put the public half into updateKeys of fw.config.ts. Back the key up now, off this',
-      `machine: fw key export ${name} > ${name}.key`,
-      'If it is lost, devices that trust no other key can never be updated again, except',
-      'by writing their cards anew.',
+      'Put the public half into updateKeys of fw.config.ts.',
+      '',
+      `Back it up now, off this machine: fw key export ${name} > ${name}.key`,
+      'If it is lost, devices that trust no other key can never be updated again,',
+      'except by writing their cards anew.',
     ].join('\n'),
   );
 }

@@ -68,8 +68,8 @@ function forPeople({ dir, name, targets, key, keyIsNew, sshKeys }: NewProject): 
     sshKeys.length > 0
       ? sshKeys.map(({ line, from }) => `  ${from}  ${line.split(' ').slice(2).join(' ')}`.trimEnd())
       : [
-          '  none found, so nobody can log in to the device by SSH. To change that, put the',
-          '  public half of one (ssh-keygen -t ed25519 makes it) into sshKeys of fw.config.ts.',
+          '  none found, so nobody can log in to the device by SSH. To change that, put a',
+          '  public key (ssh-keygen -t ed25519 makes one) into sshKeys of fw.config.ts.',
         ];
   return [
     `Made ${name} for ${targets.join(', ')} in ${here || 'this folder'}.`,
@@ -78,8 +78,8 @@ function forPeople({ dir, name, targets, key, keyIsNew, sshKeys }: NewProject): 
     `  ${key.path}`,
     ...(keyIsNew
       ? [
-          '  It is not in the project, and nobody else has it. Back it up: copy that file to a',
-          '  safe place. Without it, devices in the field can never be updated again.',
+          '  It is not in the project, and nobody else has it. Back it up: copy that file',
+          '  to a safe place. Without it, devices in the field can never be updated again.',
         ]
       : []),
     '',
