@@ -101,6 +101,8 @@ export async function takeOverKey(
   options: CommonOptions,
 ): Promise<void> {
   checkKeyName(name);
+  if (file === undefined && process.stdin.isTTY)
+    process.stderr.write('Paste the private key, then press Ctrl-D.\n');
   const given = file === undefined ? await text(process.stdin) : await readKeyFile(file);
   const key = importKey(name, keyFolder(), given, file ?? 'standard input');
   printResult(facts(key), options, () =>

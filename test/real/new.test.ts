@@ -262,6 +262,20 @@ describe('fw new', () => {
     );
   });
 
+  test('leaves nothing behind when the disk takes only some of it: no folder, and no key', async () => {
+    // Files of more than 1024 bytes fail: the key is written before, and some of the template.
+    const within = ['sh', '-c', 'ulimit -f 2 && exec "$0" "$@"'];
+    const before = [readdirSync(dir), readdirSync(join(dir, 'keys'))];
+    const empty = join(dir, 'home', 'empty');
+    mkdirSync(empty);
+    for (const where of [join(dir, 'a', 'b', 'limited'), empty]) {
+      const told = await fw(['new', where, '--json'], { cwd: dir, env, within });
+      expect(JSON.parse(told.stdout).error).toMatchObject({ code: 'not-writable', where });
+    }
+    expect([readdirSync(dir), readdirSync(join(dir, 'keys'))]).toEqual(before);
+    expect(readdirSync(empty)).toEqual([]);
+  });
+
   test.each<[name: string, args: string[], code: string, remedy: string]>([
     ['a folder with something in it', ['sensor'], 'folder-not-empty', 'another name'],
     ['a key of that name', ['other/sensor'], 'key-exists', '--key sensor'],
