@@ -75,13 +75,13 @@ function readme(name: string, target: Target, lock: Lock): string {
   return `# ${name}
 
 What \`fw build --target ${target.name}\` makes a system from (${target.description}): the files that hearthfw takes
-from the Debian packages below and from Node.js ${lock.node.version}, unchanged but for Node's debug information, which
-is cut off. \`fw build\` fetches this package by itself, and uses it only if it has the hash that is in hearthfw's lock.
-For machines without a network: \`npm pack\` it, put the .tgz into a folder, and name the folder in HEARTH_SYSTEMS.
+from the Debian packages below and from Node.js ${lock.node.version}. They are unchanged, but the kernel's modules are
+uncompressed, and Node's debug information is cut off. \`fw build\` fetches this package by itself, and uses it only if
+it has the hash that is in hearthfw's lock. For machines without a network: \`npm pack\` it, put the .tgz into a folder,
+and name the folder in HEARTH_SYSTEMS.
 
 \`${ARCHIVE_FILE}\` is a tar with a folder for each package: \`tar --zstd -tf ${ARCHIVE_FILE}\`. The licences are in
-LICENSES.txt. The source of each program is Debian's source package of the same version, which Debian keeps; of
-the kernel and the boot loader, which Debian signs, it is the one without \`-signed\` in its name.
+LICENSES.txt. The source of each program is Debian's source package of the same version, which Debian keeps.
 
 | package | version | source package |
 | --- | --- | --- |
@@ -90,9 +90,10 @@ ${rows.join('\n')}
 `;
 }
 
-/** pool/COMPONENT/PREFIX/SOURCE/FILE, of the security archive pool/updates/… */
+/** Of pool/COMPONENT/PREFIX/SOURCE/FILE. What linux-signed-ARCH adds to linux is a signature. */
 function sourcePackage(path: string): string {
-  return path.split('/').at(-2) ?? '';
+  const source = path.split('/').at(-2) ?? '';
+  return source.replace(/^linux-signed-\w+$/, 'linux');
 }
 
 function licences(inputs: SystemInputs): string {

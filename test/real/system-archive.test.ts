@@ -92,7 +92,7 @@ describe('a build', () => {
     reference = await fwJson<BuildResult>(['build', '--app', app, '--out', join(dir, 'reference.fw')]);
     server = await PackageServer.start();
   });
-  afterAll(() => server.close());
+  afterAll(() => server[Symbol.dispose]());
   beforeEach(() => server.clear());
   afterEach(() => {
     vi.unstubAllEnvs();
@@ -263,6 +263,18 @@ describe('a build', () => {
       expect(error.remedy).toContain(tarballName(archive));
       expect(error.remedy).toContain('HEARTH_SYSTEMS');
     }
+    expect(server.asked).toEqual([]);
+  });
+
+  test('B7: nor does the door fetch a Node, where the one that runs it will not do', async () => {
+    const door = copyToolkit('older', archive);
+    const pins = join(door, '..', 'node.json');
+    writeFileSync(pins, readFileSync(pins, 'utf8').replace(/"(version|zstd)": "/g, '$&9'));
+    const { code, stderr } = await fw(args(['--offline']), { ...machine(), door });
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^fw: Node 9\S+, which .* is not on this machine/),
+    ]);
     expect(server.asked).toEqual([]);
   });
 

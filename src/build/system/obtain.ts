@@ -65,7 +65,7 @@ export async function obtainInputs(
   try {
     return await pickInputs(loaded, downloads, (name) => watcher.unpacking(name));
   } catch (error) {
-    throw withReasons(error, reasons);
+    throw withReasons(error, reasons, archive);
   }
 }
 
@@ -97,16 +97,19 @@ function offlineError(
 const UNAVAILABLE = ['package-unavailable', 'no-mirror', 'node-unavailable'];
 
 /** What the last source says, and why none of those before it was used. */
-function withReasons(error: unknown, reasons: string[]): unknown {
+function withReasons(error: unknown, reasons: string[], archive: SystemArchive | undefined): unknown {
   if (!(error instanceof FwError) || !UNAVAILABLE.includes(error.code) || reasons.length === 0) return error;
-  const { code, message, where, expected, remedy } = error;
+  const { code, message, where, expected, remedy = '' } = error;
+  const other = archive?.published
+    ? ` Or put ${tarballName(archive)} into a folder, and name the folder in HEARTH_SYSTEMS.`
+    : '';
   return new FwError(
     code,
     `${message}\nThe system archive could not be used either:\n  ${reasons.join('\n  ')}`,
     {
       ...(where ? { where } : {}),
       ...(expected ? { expected } : {}),
-      ...(remedy ? { remedy } : {}),
+      remedy: `${remedy}${other}`.trim(),
       cause: error,
     },
   );
