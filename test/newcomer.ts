@@ -30,7 +30,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 makeRoot();
 const [tarball] = packed();
 
-await step('npm install of the packed hearthfw', `mkdir start && cd start && npm init -y && npm install ../${tarball}`);
+await step(
+  'npm install of the packed hearthfw',
+  `mkdir start && cd start && npm init -y && npm install ../${tarball}`,
+);
 await step('fw new', `cd start && npx fw new ../my-app --hearthfw file:../${tarball}`);
 await step('npm install in the project', 'cd my-app && npm install');
 await step('npm test', 'cd my-app && npm test');
@@ -58,7 +61,9 @@ function makeRoot(): void {
   }
   run('cp', ['-a', `${kept}/.`, root]);
   const npm = join(dirname(process.execPath), '..', 'lib', 'node_modules', 'npm');
-  const hostNode = execFileSync('sh', ['-c', 'readlink -f "$(command -v node)"'], { encoding: 'utf8' }).trim();
+  const hostNode = execFileSync('sh', ['-c', 'readlink -f "$(command -v node)"'], {
+    encoding: 'utf8',
+  }).trim();
   const hostNpm = existsSync(npm) ? npm : join(dirname(hostNode), '..', 'lib', 'node_modules', 'npm');
   cpSync(hostNode, join(root, 'usr/bin/node'));
   cpSync(hostNpm, join(root, 'usr/lib/node_modules/npm'), { recursive: true });
@@ -72,7 +77,8 @@ function makeRoot(): void {
     ['/etc/resolv.conf', 'etc/resolv.conf'],
     ['/etc/hosts', 'etc/hosts'],
   ];
-  for (const [from, to] of configured) if (existsSync(from)) cpSync(from, join(root, to), { dereference: true });
+  for (const [from, to] of configured)
+    if (existsSync(from)) cpSync(from, join(root, to), { dereference: true });
   run('mount', ['-t', 'proc', 'proc', join(root, 'proc')]);
   run('mount', ['--rbind', '/dev', join(root, 'dev')]);
 }
@@ -137,7 +143,12 @@ async function shell(command: string, user: string): Promise<string> {
 }
 
 function start(command: string, user: string): ChildProcess {
-  const environment = ['env', '-i', 'PATH=/usr/bin:/bin:/usr/sbin:/sbin', `HOME=${user === USER ? HOME : '/root'}`];
+  const environment = [
+    'env',
+    '-i',
+    'PATH=/usr/bin:/bin:/usr/sbin:/sbin',
+    `HOME=${user === USER ? HOME : '/root'}`,
+  ];
   const script = `cd ${user === USER ? HOME : '/root'} && ${command}`;
   return spawn(
     'chroot',

@@ -30,8 +30,8 @@ export async function readIndexes(targets: Target[], reader: ArchiveReader): Pro
 }
 
 /**
- * A target's lock of what Debian has now, without an archive. Where no package has changed the date stays: it is in
- * every file that is built, and firmware must not change because a day has passed.
+ * A target's lock of what Debian has now, without an archive. Where no package has other bytes the date stays: it is
+ * in every file that is built, and firmware must not change because a day has passed, or a package has moved.
  */
 export async function lockFrom(
   target: Target,
@@ -44,7 +44,7 @@ export async function lockFrom(
   const unchanged =
     before &&
     before.node.integrity === node.integrity &&
-    JSON.stringify(before.packages) === JSON.stringify(packages);
+    JSON.stringify(before.packages.map(bytesOf)) === JSON.stringify(packages.map(bytesOf));
   return {
     target: target.name,
     date: unchanged ? before.date : date.toISOString(),
@@ -52,6 +52,10 @@ export async function lockFrom(
     node,
     packages,
   };
+}
+
+function bytesOf({ name, sha256 }: LockedPackage): string[] {
+  return [name, sha256];
 }
 
 async function lockedNode(target: Target, before: Lock | undefined, cache: Cache): Promise<Lock['node']> {

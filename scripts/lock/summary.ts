@@ -6,6 +6,9 @@ export function summary(before: Lock | undefined, after: Lock): string[] {
   const [kernel, ...packages] = after.packages;
   const was = before?.packages[0];
   const kernels = kernel && kernel.sha256 !== was?.sha256 ? [row(kernel, was)] : [];
+  const moved = after.packages.filter(({ sha256, path }) =>
+    before?.packages.some((pkg) => pkg.sha256 === sha256 && pkg.path !== path),
+  );
 
   const added = packages.filter(({ name }) => !old.has(name));
   const changed = packages.filter(({ name, sha256 }) => old.has(name) && old.get(name)?.sha256 !== sha256);
@@ -19,6 +22,7 @@ export function summary(before: Lock | undefined, after: Lock): string[] {
     ['security updates', changed.filter(isSecurity).map(change)],
     ['updates', changed.filter((pkg) => !isSecurity(pkg)).map(change)],
     ['new', added.map(change)],
+    ['in another place, with the same bytes', moved.map((pkg) => row(pkg, pkg))],
     ['gone', gone.map((pkg) => [pkg.name, pkg.version, ''])],
     ['Node', before?.node.version === after.node.version ? [] : [nodeRow(before, after)]],
   ];
@@ -37,9 +41,13 @@ function row(pkg: LockedPackage, was: LockedPackage | undefined): Row {
   // A kernel's name has its version in it: the new one says it all.
   const versions = was && was.version !== pkg.version ? `${was.version} -> ${pkg.version}` : pkg.version;
   const sizes = was && was.size !== pkg.size ? `${megabytes(was.size)} -> ` : '';
-  const moved = was && was.version === pkg.version ? '  same version, other bytes!' : '';
+  const forged = was && was.version === pkg.version && was.sha256 !== pkg.sha256;
   const mark = pkg.archive === 'debian-security' ? '  (security archive)' : '';
-  return [pkg.name, versions, `${sizes}${megabytes(pkg.size)}${mark}${moved}`];
+  return [
+    pkg.name,
+    versions,
+    `${sizes}${megabytes(pkg.size)}${mark}${forged ? '  same version, other bytes!' : ''}`,
+  ];
 }
 
 function nodeRow(before: Lock | undefined, { node }: Lock): Row {

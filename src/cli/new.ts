@@ -68,8 +68,8 @@ function forPeople({ dir, name, targets, key, keyIsNew, sshKeys }: NewProject): 
     sshKeys.length > 0
       ? sshKeys.map(({ line, from }) => `  ${from}  ${line.split(' ').slice(2).join(' ')}`.trimEnd())
       : [
-          '  none found, so nobody can log in to the device by SSH. To change that, put a',
-          '  public key (ssh-keygen -t ed25519 makes one) into sshKeys of fw.config.ts.',
+          '  none found. To add one, put a public key (ssh-keygen -t ed25519 makes it) into',
+          '  sshKeys of fw.config.ts.',
         ];
   return [
     `Made ${name} for ${targets.join(', ')} in ${here || 'this folder'}.`,
@@ -83,7 +83,7 @@ function forPeople({ dir, name, targets, key, keyIsNew, sshKeys }: NewProject): 
         ]
       : []),
     '',
-    'SSH keys that may log in:',
+    'SSH keys that may log in (recorded now; devices open SSH in a later version):',
     ...ssh,
     '',
     'Next:',

@@ -90,7 +90,10 @@ export const configSchema = z.strictObject({
     .default(false)
     .describe('A development firmware: root shells and live code are allowed. Never ship one.'),
   network: networkSchema.default({ dhcp: true }).describe('The wired network.'),
-  sshKeys: z.array(sshKey).default([]).describe('Public keys that may log in.'),
+  sshKeys: z
+    .array(sshKey)
+    .default([])
+    .describe('Public keys that may log in by SSH, which devices open in a later version.'),
   updateKeys: z
     .array(publicKey)
     .min(1)

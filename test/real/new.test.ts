@@ -53,15 +53,12 @@ function installPackages(modules: string): void {
     mkdirSync(dirname(join(modules, path)), { recursive: true });
     symlinkSync(join(REPOSITORY, target), join(modules, path));
   };
-  for (const name of ['@biomejs', '@types', 'typescript']) link(`node_modules/${name}`, name);
+  for (const name of ['@biomejs', '@types', 'tsx', 'typescript']) link(`node_modules/${name}`, name);
   for (const name of ['biome', 'tsc']) link(`node_modules/.bin/${name}`, `.bin/${name}`);
   link('bin/fw.js', '.bin/fw');
   link('src', 'hearthfw/src');
   const exports = { '.': './src/otp/index.ts', './config': './src/project/define.ts' };
   writeFileSync(join(modules, 'hearthfw', 'package.json'), JSON.stringify({ name: 'hearthfw', exports }));
-  // The pinned Node, which runs here, strips types by itself: what tsx is for has happened already.
-  mkdirSync(join(modules, 'tsx'));
-  writeFileSync(join(modules, 'tsx', 'index.js'), '');
 }
 
 /** Only this Node, npm, and what a shell has. */
