@@ -30,7 +30,7 @@ export function summary(before: Lock | undefined, after: Lock): string[] {
   if (filled.length === 0) return [];
   return [
     ...filled.flatMap(([heading, rows]) => [`  ${heading}`, ...columns(rows)]),
-    `  in all: ${before ? `${megabytes(total(before))} -> ` : ''}${megabytes(total(after))}, ${before ? `${before.date} -> ` : ''}${after.date}`,
+    `  in all: ${arrow(before && megabytes(total(before)), megabytes(total(after)))}, ${arrow(before?.date, after.date)}`,
   ];
 }
 
@@ -39,20 +39,19 @@ type Row = [string, string, string];
 
 function row(pkg: LockedPackage, was: LockedPackage | undefined): Row {
   // A kernel's name has its version in it: the new one says it all.
-  const versions = was && was.version !== pkg.version ? `${was.version} -> ${pkg.version}` : pkg.version;
-  const sizes = was && was.size !== pkg.size ? `${megabytes(was.size)} -> ` : '';
+  const versions = arrow(was?.version, pkg.version);
+  const sizes = arrow(was && megabytes(was.size), megabytes(pkg.size));
   const forged = was && was.version === pkg.version && was.sha256 !== pkg.sha256;
   const mark = pkg.archive === 'debian-security' ? '  (security archive)' : '';
-  return [
-    pkg.name,
-    versions,
-    `${sizes}${megabytes(pkg.size)}${mark}${forged ? '  same version, other bytes!' : ''}`,
-  ];
+  return [pkg.name, versions, `${sizes}${mark}${forged ? '  same version, other bytes!' : ''}`];
 }
 
 function nodeRow(before: Lock | undefined, { node }: Lock): Row {
-  const was = before ? `${before.node.version} -> ` : '';
-  return [node.package, `${was}${node.version}`, megabytes(node.size)];
+  return [node.package, arrow(before?.node.version, node.version), megabytes(node.size)];
+}
+
+function arrow(was: string | undefined, is: string): string {
+  return was === undefined || was === is ? is : `${was} -> ${is}`;
 }
 
 function columns(rows: Row[]): string[] {
