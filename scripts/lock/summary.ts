@@ -24,7 +24,7 @@ export function summary(before: Lock | undefined, after: Lock): string[] {
     ['new', added.map(change)],
     ['in another place, with the same bytes', moved.map((pkg) => row(pkg, pkg))],
     ['gone', gone.map((pkg) => [pkg.name, pkg.version, ''])],
-    ['Node', before?.node.version === after.node.version ? [] : [nodeRow(before, after)]],
+    ['Node', before?.node.integrity === after.node.integrity ? [] : [nodeRow(before, after)]],
   ];
   const filled = groups.filter(([, rows]) => rows.length > 0);
   if (filled.length === 0) return [];

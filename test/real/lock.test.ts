@@ -189,7 +189,7 @@ test('the summary says what a maintainer must look at, in groups', () => {
       ],
       '2026-11-19T00:00:00.000Z',
     ),
-    node: { ...before.node, version: '24.2.0' },
+    node: { ...before.node, version: '24.2.0', integrity: 'sha512-y' },
   };
   expect(summary(before, before)).toEqual([]);
   expect(summary(before, after)).toEqual([
