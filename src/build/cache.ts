@@ -70,7 +70,8 @@ export class Cache {
   }
 
   /** Says that an entry is used, by somebody who reads it by its path. */
-  async used(path: string): Promise<void> {
+  async used(kind: Kind, key: string): Promise<void> {
+    const path = this.path(kind, key);
     const found = await stat(path).catch(() => undefined);
     if (found) await this.#markUsed(path, found.mtimeMs);
   }
