@@ -4,7 +4,7 @@
 // or one that compresses differently, it starts itself again under the pinned one.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { enableCompileCache } from 'node:module';
+import module from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import zlib from 'node:zlib';
@@ -24,7 +24,7 @@ const [major = 0] = process.versions.node.split('.').map(Number);
 
 if (major >= 24 && zlib.zstdCompress && compressesAsPinned()) {
   // A third of the start-up is compiling; where the folder cannot be written, that is all it costs.
-  enableCompileCache(join(cacheDir(), 'compiled'));
+  module.enableCompileCache(join(cacheDir(), 'compiled'));
   const { main } = await import(existsSync(built) ? built.href : source.href);
   process.exitCode = await main(process.argv.slice(2));
 } else {
