@@ -36,8 +36,8 @@ const STEP = 'preparing the system';
 /**
  * Raised when the code below makes other systems from the same inputs. By hand: which code that is, no hash can tell
  * that is not also changed by a comment or by being compiled. If it is forgotten, users are safe, because the
- * toolkit's version is in the key as well, and so are bytes, because no output depends on the key; a developer of
- * Hearth sees the test of the cold build fail.
+ * toolkit's version is in the key as well; for developers of Hearth, tests compare builds from an empty cache with
+ * those from their own. No output depends on the key.
  */
 const PIPELINE = 3;
 
