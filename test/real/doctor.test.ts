@@ -156,7 +156,12 @@ describe('the project', () => {
 
 describe('an empty cache', () => {
   test('that may be filled is no problem; offline it is one', async () => {
-    const env = { HEARTH_CACHE: join(home, 'none'), HEARTH_DEBIAN_MIRROR: 'http://127.0.0.1:9/debian' };
+    const env = {
+      HEARTH_CACHE: join(home, 'none'),
+      HEARTH_DEBIAN_MIRROR: 'http://127.0.0.1:9/debian',
+      // fw itself would keep there what Node has compiled of it.
+      NODE_DISABLE_COMPILE_CACHE: '1',
+    };
     expect(of(await doctor([], { env }), 'x86_64 system')).toMatchObject([
       { level: 'ok', text: expect.stringContaining('MB from Debian') },
     ]);
@@ -247,7 +252,7 @@ test('nothing is changed: not a file, not a time', async () => {
       }),
     );
   const before = picture();
-  await doctor([], { env: { HEARTH_CACHE: cache } });
+  await doctor([], { env: { HEARTH_CACHE: cache, NODE_DISABLE_COMPILE_CACHE: '1' } });
   expect(picture()).toEqual(before);
 });
 

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createReadStream, existsSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -9,6 +10,7 @@ export class PackageServer {
   readonly asked: string[] = [];
   readonly #server: Server;
   readonly #files = new Map<string, string | Buffer>();
+  readonly #held = new Map<string, PromiseWithResolvers<{ gone: Promise<unknown> }>>();
 
   private constructor() {
     this.#server = createServer((request, response) => this.#answer(request, response));
@@ -49,10 +51,21 @@ export class PackageServer {
     this.#files.set(`/npm/${name}`, Buffer.from(JSON.stringify(packument)));
   }
 
+  /**
+   * From now on what lies at a path is begun and never ended. Resolves when it is asked for, with a promise that resolves when
+   * whoever asked has gone.
+   */
+  hold(path: string): Promise<{ gone: Promise<unknown> }> {
+    const held = Promise.withResolvers<{ gone: Promise<unknown> }>();
+    this.#held.set(path, held);
+    return held.promise;
+  }
+
   /** As on the first day. */
   clear(): void {
     this.asked.length = 0;
     this.#files.clear();
+    this.#held.clear();
   }
 
   [Symbol.dispose](): void {
@@ -63,7 +76,11 @@ export class PackageServer {
   #answer({ url = '' }: IncomingMessage, response: ServerResponse): void {
     this.asked.push(url);
     const found = this.#files.get(url);
-    if (typeof found === 'string' && existsSync(found)) createReadStream(found).pipe(response);
+    const held = this.#held.get(url);
+    if (held) {
+      response.write('the beginning');
+      held.resolve({ gone: once(response, 'close') });
+    } else if (typeof found === 'string' && existsSync(found)) createReadStream(found).pipe(response);
     else if (found instanceof Buffer) response.end(found);
     else {
       response.statusCode = 404;

@@ -1,12 +1,13 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import pins from '../../bin/node.json' with { type: 'json' };
+import { integrityOf } from '../../src/build/hash.ts';
 import { type Outcome, outcome } from './fw.ts';
-import { type Published, publish, type Registry, startRegistry } from './npm-registry.ts';
+import { PackageServer } from './package-server.ts';
 
 const BIN = join(import.meta.dirname, '..', '..', 'bin');
 
@@ -49,22 +50,34 @@ test('where none is pinned for the machine its own Node has to do', async () => 
 describe('npm', () => {
   /** Like the machine of a user whose npm has something to complain about. */
   let env: NodeJS.ProcessEnv;
-  let registry: Registry;
-  let probe: Published;
+  let registry: PackageServer;
+  let tarball: Buffer;
   const cache = (): string => join(dir, 'cache');
   beforeEach(async () => {
-    probe = publish(dir, 'probe', '1.0.0', { 'bin/node': '#!/bin/sh\necho the probe runs\n' });
-    registry = await startRegistry([probe]);
+    tarball = packed({ 'package.json': '{"name":"probe","version":"1.0.0"}', 'bin/node': PROGRAM });
+    registry = await PackageServer.start();
+    registry.publish('probe', '1.0.0', tarball);
     writeFileSync(join(dir, '.npmrc'), 'no-such-setting=1\n');
     env = {
       PATH: process.env.PATH,
       HOME: dir,
       HEARTH_CACHE: cache(),
-      npm_config_registry: registry.url,
+      npm_config_registry: registry.npm,
       npm_config_fetch_retries: '0',
     };
   });
-  afterEach(() => registry[Symbol.asyncDispose]());
+  afterEach(() => registry[Symbol.dispose]());
+
+  const PROGRAM = '#!/bin/sh\necho the probe runs\n';
+
+  /** An npm package as registries have it. */
+  function packed(files: Record<string, string>): Buffer {
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(dir, 'package', path)), { recursive: true });
+      writeFileSync(join(dir, 'package', path), text);
+    }
+    return execFileSync('tar', ['--format=ustar', '-cz', '-C', dir, 'package']);
+  }
 
   const PACK = `
     const { npmPack } = await import(process.argv[1]);
@@ -77,13 +90,13 @@ describe('npm', () => {
     const module = pathToFileURL(join(folder, 'pinned-node.js')).href;
     return spawn(process.execPath, ['--input-type=module', '-e', code, module, ...args], { env, cwd: dir });
   }
-  const pack = (name = 'probe', integrity = probe.integrity): Promise<Outcome> =>
+  const pack = (name = 'probe', integrity = integrityOf(tarball)): Promise<Outcome> =>
     outcome(start(PACK, [name, integrity]));
 
   test('delivers what was pinned, without a word of its own', async () => {
     const { stdout, stderr, code } = await pack();
     expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
-    expect(stdout).toBe(probe.tarball.toString('utf8'));
+    expect(stdout).toBe(tarball.toString('utf8'));
     expect(readdirSync(cache())).toEqual([]);
   });
 
@@ -112,8 +125,8 @@ describe('npm', () => {
   test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
     '%s ends it too, and nothing is left',
     async (signal) => {
-      const asked = registry.stall();
-      const child = start(PACK, ['probe', probe.integrity]);
+      const asked = registry.hold('/npm/probe/-/probe-1.0.0.tgz');
+      const child = start(PACK, ['probe', integrityOf(tarball)]);
       const ended = outcome(child);
       const { gone } = await asked;
       expect(readdirSync(cache())).toEqual([expect.stringMatching(`^npm-${child.pid}-`)]);
@@ -127,7 +140,9 @@ describe('npm', () => {
   test('brings the pinned Node once; two that want it at once both get it', async () => {
     for (const file of ['pinned-node.js', 'when-killed.js']) copyFileSync(join(BIN, file), join(dir, file));
     writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
-    const packages = { [`${process.platform}-${process.arch}`]: probe };
+    const packages = {
+      [`${process.platform}-${process.arch}`]: { name: 'probe', integrity: integrityOf(tarball) },
+    };
     writeFileSync(join(dir, 'node.json'), JSON.stringify({ version: '1.0.0', packages }));
     const ask = (): Promise<Outcome> =>
       outcome(start('const m = await import(process.argv[1]); console.log(await m.pinnedNode())', [], dir));

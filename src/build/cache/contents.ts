@@ -11,10 +11,10 @@ export interface Contents {
   leftovers: Leftover[];
 }
 
-/** A value, whole. `node` is the pinned Node that older ones start fw with. */
+/** A value, whole. `node` is the pinned Node that older ones start fw with, `compiled` what a Node has compiled of fw. */
 export interface Entry {
-  kind: (typeof KINDS)[number] | 'node';
-  /** A file, or the folder of a Node. */
+  kind: (typeof KINDS)[number] | FolderKind;
+  /** A file, or the folder of one version of Node. */
   path: string;
   bytes: number;
   /** When it was last used, to USE_PRECISION_MS. */
@@ -35,8 +35,10 @@ const SHARD = /^[\w-]{2}$/;
 const KEY = /^[\w.-]*[0-9a-f]{40}[\w.-]*$/;
 const PART = /\.part-(\d+)-[0-9a-f]{8}$/;
 const NPM_FOLDER = /^npm-(?:(\d+)-)?[A-Za-z0-9]{6}$/;
-const NODE_STAGING = /^part-(?:(\d+)-)?[A-Za-z0-9]{6}$/;
-const NODE = /^\d+\.\d+\.\d+-[a-z]+-[a-z0-9]+$/;
+const STAGING = /^part-(?:(\d+)-)?[A-Za-z0-9]{6}$/;
+const FOLDERS = { node: /^\d+\.\d+\.\d+-[a-z]+-[a-z0-9]+$/, compiled: /^v\d+\.\d+\.\d+-[\w-]+$/ };
+const FOLDER_KINDS = ['node', 'compiled'] as const;
+type FolderKind = (typeof FOLDER_KINDS)[number];
 
 /** Reads the cache's folders, and no file. What another process removes meanwhile is not in it. */
 export async function cacheContents(dir: string): Promise<Contents> {
@@ -47,11 +49,13 @@ export async function cacheContents(dir: string): Promise<Contents> {
     for (const shard of shards) await readShard(join(dir, kind, shard), kind, shard, contents);
   }
   for (const name of top) await addLeftover(join(dir, name), NPM_FOLDER.exec(name), contents);
-  for (const name of top.includes('node') ? await folders(join(dir, 'node')) : []) {
-    const path = join(dir, 'node', name);
-    await addLeftover(path, NODE_STAGING.exec(name), contents);
-    const found = NODE.test(name) ? await measure(path) : undefined;
-    if (found) contents.entries.push({ kind: 'node', path, bytes: found.bytes, usedMs: found.changedMs });
+  for (const kind of FOLDER_KINDS.filter((name) => top.includes(name))) {
+    for (const name of await folders(join(dir, kind))) {
+      const path = join(dir, kind, name);
+      await addLeftover(path, STAGING.exec(name), contents);
+      const found = FOLDERS[kind].test(name) ? await measure(path) : undefined;
+      if (found) contents.entries.push({ kind, path, bytes: found.bytes, usedMs: found.changedMs });
+    }
   }
   return contents;
 }
@@ -88,7 +92,7 @@ async function addLeftover(
   if (found) leftovers.push({ path, ...found, pid: match[1] === undefined ? undefined : Number(match[1]) });
 }
 
-/** A folder's size, and its own time: Node's folder is marked when it is used, npm's changes when it has loaded. */
+/** A folder's size, and its own time: Node's is marked when it is used, the others' changes when something is added. */
 async function measure(path: string): Promise<{ bytes: number; changedMs: number } | undefined> {
   const found = await lstat(path).catch(ifPresent);
   if (!found) return undefined;

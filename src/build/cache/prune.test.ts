@@ -121,6 +121,7 @@ describe('a cache folder', () => {
     write(`chunks/ab/${KEY}-zstd-1.5.7-19`, 20);
     write(`files/ab/${KEY}.part-${dead}-0123abcd`, 30);
     write('node/24.0.0-linux-x64/bin/node', 40);
+    write('compiled/v24.21.0-x64-964aae3f-0/0048594f', 45);
     write(`npm-${dead}-x1Y2z3/node.tgz`, 50);
     write(`node/part-${dead}-x1Y2z3/bin/node`, 60);
     const { entries, leftovers } = await cacheContents(dir);
@@ -129,6 +130,7 @@ describe('a cache folder', () => {
       ['blocks', 15],
       ['chunks', 20],
       ['node', 40],
+      ['compiled', 45],
     ]);
     expect(leftovers.map(({ pid, bytes }) => [pid, bytes])).toEqual([
       [dead, 30],
@@ -146,6 +148,7 @@ describe('a cache folder', () => {
       'downloads/ab/abacus.part-1-0123abcd',
       `photos/ab/${KEY}`,
       'node/lib/x.js',
+      'compiled/mine/x.js',
       'npm-stuff-of-mine/x',
     ].map((path) => write(path, 10));
     const elsewhere = mkdtempSync(join(tmpdir(), 'hearth-elsewhere-'));

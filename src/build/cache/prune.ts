@@ -88,7 +88,7 @@ export async function remove(found: Contents): Promise<Removed> {
 async function removeEntry({ kind, path, usedMs }: Entry): Promise<boolean> {
   const now = await lstat(path).catch(() => undefined);
   if (now?.mtimeMs !== usedMs) return false;
-  if (kind !== 'node') {
+  if (kind !== 'node' && kind !== 'compiled') {
     await rm(path, { force: true });
     return true;
   }
