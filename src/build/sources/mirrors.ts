@@ -48,7 +48,8 @@ export function addresses(text: string, archive: string): string[] {
   return urls.map((url) => url.replace(/\/+$/, '')).filter((url) => url.endsWith(`/${archive}`));
 }
 
-function aptSources(aptFolder: string): string[] {
+/** The texts of the machine's apt source files; none where there is no apt. */
+export function aptSources(aptFolder = '/etc/apt'): string[] {
   const folder = join(aptFolder, 'sources.list.d');
   const files = [...list(folder).map((name) => join(folder, name)), join(aptFolder, 'sources.list')];
   return files.filter((path) => /\.(list|sources)$/.test(path)).flatMap((path) => read(path));

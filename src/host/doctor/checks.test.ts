@@ -7,7 +7,7 @@ import { type AccelerationProbes, checkAcceleration } from './acceleration.ts';
 import { checkClock } from './clock.ts';
 import { checkEmulators } from './emulator.ts';
 import { checkCache, checkSpace } from './folders.ts';
-import { distribution, type Host, unsupported } from './host.ts';
+import { aptOf, distribution, type Host, unsupported } from './host.ts';
 import { howToInstall, type Wanted } from './install.ts';
 import { checkNode } from './node.ts';
 import { checkNpm } from './npm.ts';
@@ -20,6 +20,7 @@ const HOST: Host = {
   distributions: ['debian'],
   version: '13',
   root: false,
+  apt: { mirror: 'http://mirror.example/debian', backports: false },
   env: {},
 };
 const on = (changed: Partial<Host>): Host => ({ ...HOST, ...changed });
@@ -42,6 +43,16 @@ describe('the machine', () => {
     expect(distribution('')).toEqual({ distributions: [], version: '' });
   });
 
+  test("is known with its apt's mirror and suites", () => {
+    const own = 'Types: deb\nURIs: http://mirror.example/debian\nSuites: bookworm bookworm-updates\n';
+    expect(aptOf([own])).toEqual({ mirror: 'http://mirror.example/debian', backports: false });
+    expect(aptOf([own.replace('-updates', '-backports')])).toMatchObject({ backports: true });
+    expect(aptOf([own, '# deb http://mirror.example/debian bookworm-backports main'])).toMatchObject({
+      backports: false,
+    });
+    expect(aptOf([])).toEqual({ mirror: undefined, backports: false });
+  });
+
   test('is one that Hearth runs on, or what to use instead is said', () => {
     expect([HOST, MAC, on({ arch: 'arm64' })].map(unsupported)).toEqual([undefined, undefined, undefined]);
     expect(unsupported(on({ platform: 'win32' }))?.remedy).toContain('wsl --install');
@@ -55,7 +66,14 @@ describe('the machine', () => {
       'Debian 12',
       on({ version: '12' }),
       'qemu-aarch64',
-      'sudo apt install -t bookworm-backports qemu-system-arm (after',
+      'echo "deb http://mirror.example/debian bookworm-backports main" | sudo tee /etc/apt/sources.list.d/backports.list' +
+        ' && sudo apt update && sudo apt install -t bookworm-backports qemu-system-arm',
+    ],
+    [
+      'Debian 12 with backports',
+      on({ version: '12', apt: { mirror: undefined, backports: true } }),
+      'qemu-aarch64',
+      'sudo apt install -t bookworm-backports qemu-system-arm',
     ],
     ['Debian 12, not QEMU', on({ version: '12' }), 'uefi-x86_64', 'sudo apt install ovmf'],
     [

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { addresses, aptSources } from '../../build/sources/mirrors.ts';
 
 /** The machine that the doctor looks at. */
 export interface Host {
@@ -10,6 +11,8 @@ export interface Host {
   /** os-release's VERSION_ID; '' where there is none. */
   version: string;
   root: boolean;
+  /** Where apt, if there is one, gets Debian from, and whether backports are among its suites. */
+  apt: { mirror: string | undefined; backports: boolean };
   env: NodeJS.ProcessEnv;
 }
 
@@ -21,8 +24,15 @@ export async function thisHost(): Promise<Host> {
     arch: process.arch,
     ...distribution(text),
     root: process.getuid?.() === 0,
+    apt: aptOf(aptSources()),
     env: process.env,
   };
+}
+
+export function aptOf(sources: readonly string[]): Host['apt'] {
+  const text = sources.join('\n\n');
+  const [mirror] = addresses(text, 'debian');
+  return { mirror, backports: /^[^#]*-backports\b/m.test(text) };
 }
 
 export function distribution(osRelease: string): Pick<Host, 'distributions' | 'version'> {

@@ -87,9 +87,16 @@ export function howToInstall(wanted: Wanted, host: Host): string {
   if (host.platform !== 'linux' || !manager) return `Install ${WORDS[wanted]} with your package manager.`;
   const old = wanted.startsWith('qemu-') ? tooOldThere(host) : undefined;
   if (old === 'ubuntu') return 'Upgrade to Ubuntu 25.04 or newer, or: brew install qemu';
-  const from = old === 'bookworm' ? ' -t bookworm-backports' : '';
-  const command = `${host.root ? '' : 'sudo '}${manager.install}${from} ${manager.packages[wanted]}`;
-  return old === 'bookworm' ? `${command} (after adding bookworm-backports to apt's sources)` : command;
+  const sudo = host.root ? '' : 'sudo ';
+  const name = manager.packages[wanted];
+  if (old !== 'bookworm') return `${sudo}${manager.install} ${name}`;
+  const install = `${sudo}${manager.install} -t bookworm-backports ${name}`;
+  return host.apt.backports ? install : [...addBackports(host, sudo), install].join(' && ');
+}
+
+function addBackports({ apt }: Host, sudo: string): string[] {
+  const line = `deb ${apt.mirror ?? 'MIRROR'} bookworm-backports main`;
+  return [`echo "${line}" | ${sudo}tee /etc/apt/sources.list.d/backports.list`, `${sudo}apt update`];
 }
 
 function managerOf(distribution: string): Manager | undefined {
