@@ -112,6 +112,10 @@ describe.each(['x86_64', 'qemu_arm64'] as const)('the disk of %s', (name) => {
       uuid: made.firmware.uuid,
       version: '1.0.0',
       target: name,
+      signer: {
+        comment: 'hearth-example-key everybody-has-it',
+        fingerprint: expect.stringMatching(/^SHA256:/),
+      },
     });
     // A sparse file: what is empty takes no room.
     expect(statSync(made.image.path).blocks * 512).toBeLessThan(2 * made.firmware.size);
