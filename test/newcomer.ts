@@ -39,7 +39,7 @@ await step('npm install in the project', 'cd my-app && npm install');
 await step('npm test', 'cd my-app && npm test');
 await step('npm run check', 'cd my-app && npm run check');
 await step('fw doctor, and what it tells to do', installWhatIsMissing);
-await step('fw build, the first (everything is downloaded)', 'cd my-app && npx fw build');
+await step('fw build, the first: everything is downloaded', 'cd my-app && npx fw build');
 await step('fw run, to the app’s answer', bootAndAsk);
 await step('an edit, and fw build again', () => {
   const app = join(root, PROJECT, 'src', 'app.ts');
@@ -89,18 +89,16 @@ function packed(): string[] {
   return [name];
 }
 
-/** Runs `fw doctor`, then as root every command that it gives for a problem, and asks it again. */
+/** Runs `fw doctor`, then as root the command that it gives for each problem, and asks it again. */
 async function installWhatIsMissing(): Promise<void> {
-  const problems = async (): Promise<{ remedy: string[] }[]> => {
-    const text = await asUser('cd my-app && npx fw doctor --json || true');
-    const { checks } = JSON.parse(text) as { checks: { level: string; commands?: string[] }[] };
-    return checks.filter(({ level }) => level !== 'ok').map(({ commands = [] }) => ({ remedy: commands }));
+  const { findings } = JSON.parse(await asUser('cd my-app && npx fw doctor --json || true')) as {
+    findings: { level: string; check: string; remedy?: string }[];
   };
-  for (const { remedy } of await problems()) {
-    for (const command of remedy) {
-      console.log(`  doctor says: ${command}`);
-      if (/\bapt\b|\bapt-get\b/.test(command)) await shell(command.replaceAll('sudo ', ''), 'root');
-    }
+  for (const { check, remedy } of findings.filter(({ level }) => level === 'problem')) {
+    console.log(`  ${check}: ${remedy}`);
+    // Who types the command answers apt's question with yes.
+    const command = remedy?.replaceAll('sudo ', '').replaceAll('apt install', 'apt install -y') ?? 'false';
+    await shell(command, 'root');
   }
   await asUser('cd my-app && npx fw doctor');
 }

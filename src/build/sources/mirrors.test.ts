@@ -80,6 +80,11 @@ describe('mirrors', () => {
     ]);
   });
 
+  test('of a minimal apt, which names the main archive alone, have their security archive beside it', () => {
+    writeFileSync(join(apt, 'sources.list'), 'deb http://one.example/debian bookworm main\n');
+    expect(mirrors('debian-security', {}, apt)).toEqual(['http://one.example/debian-security']);
+  });
+
   test('of a dated snapshot have their security archive under the same date', () => {
     const env = { HEARTH_DEBIAN_MIRROR: 'http://s.example/archive/debian/20261101T000000Z/' };
     expect(mirrors('debian', env, apt)).toEqual(['http://s.example/archive/debian/20261101T000000Z']);

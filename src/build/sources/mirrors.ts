@@ -18,7 +18,11 @@ export function mirrors(
       .split(/[\s,]+/)
       .filter(Boolean)
       .map((base) => withArchive(base, archive));
-  const found = [...new Set(aptSources(aptFolder).flatMap((text) => addresses(text, archive)))];
+  const texts = aptSources(aptFolder);
+  const named = (name: string): string[] => [...new Set(texts.flatMap((text) => addresses(text, name)))];
+  const found = named(archive);
+  // A minimal Debian names the main archive alone.
+  if (found.length === 0) found.push(...named('debian').map((base) => withArchive(base, archive)));
   if (found.length > 0) return found;
   throw new FwError('no-mirror', `no Debian mirror is known for the ${archive} archive`, {
     where: `${aptFolder}/sources.list and sources.list.d`,
@@ -28,7 +32,7 @@ export function mirrors(
 }
 
 /**
- * A mirror given by hand names the main archive; its security archive is the folder beside it, by convention. The
+ * A mirror given by hand, or by a minimal apt, is of the main archive; its security archive is the folder beside it, by convention. The
  * snapshot archive has a date below either: …/archive/debian/20261101T000000Z.
  */
 function withArchive(base: string, archive: string): string {
