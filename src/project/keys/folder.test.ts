@@ -21,6 +21,13 @@ test('the key folder follows HEARTH_KEYS, then XDG_CONFIG_HOME, then the home fo
   expect(keyFolder({})).toMatch(/\/\.config\/hearth\/keys$/);
 });
 
+test('a variable that is empty is none, so that no private key goes into the folder that one happens to be in', () => {
+  const atHome = keyFolder({});
+  expect(keyFolder({ HEARTH_KEYS: '', XDG_CONFIG_HOME: '' })).toBe(atHome);
+  expect(keyFolder({ XDG_CONFIG_HOME: 'config' })).toBe(atHome);
+  expect(keyFolder({ HEARTH_KEYS: 'keys' })).toBe(join(process.cwd(), 'keys'));
+});
+
 describe('a name', () => {
   test.each(['sensor', 'Sensor_2', '2026.11-release', 'a', 'x'.repeat(64)])('may be %s', (name) => {
     checkKeyName(name);

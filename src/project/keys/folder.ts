@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import {
   type PublicKey,
   parsePrivateKey,
@@ -13,7 +13,10 @@ import { nearest } from '../nearest.ts';
 
 /** Where a developer's signing keys lie, one OpenSSH private key a file. */
 export function keyFolder(env: NodeJS.ProcessEnv = process.env): string {
-  return env.HEARTH_KEYS ?? join(env.XDG_CONFIG_HOME ?? join(homedir(), '.config'), 'hearth', 'keys');
+  if (env.HEARTH_KEYS) return resolve(env.HEARTH_KEYS);
+  const { XDG_CONFIG_HOME: config = '' } = env;
+  // The XDG base directory specification: what is empty or relative is as if it were not set.
+  return join(isAbsolute(config) ? config : join(homedir(), '.config'), 'hearth', 'keys');
 }
 
 export interface StoredKey {
