@@ -6,8 +6,10 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -67,6 +69,27 @@ describe('what cannot be written is an error that names the file', () => {
     await expect(writeWhole(path, [])).rejects.toMatchObject({ code: 'not-a-file', where: path });
     expect(statSync(path).isFIFO()).toBe(true);
     expect(readdirSync(dir)).toEqual(['pipe']);
+  });
+
+  test('nor is a link to one replaced, such as those of /dev/disk/by-id and /dev/stdout', async () => {
+    const path = join(dir, 'link');
+    symlinkSync('/dev/null', path);
+    await expect(writeWhole(path, [])).rejects.toMatchObject({ code: 'not-a-file', where: path });
+    expect(readlinkSync(path)).toBe('/dev/null');
+  });
+
+  test('a link to a file, or to nothing, gives way to the file', async () => {
+    for (const [name, target] of [
+      ['a', 'old'],
+      ['b', 'nothing'],
+    ] as const) {
+      const path = join(dir, name);
+      writeFileSync(join(dir, 'old'), 'old');
+      symlinkSync(target, path);
+      await writeWhole(path, [Buffer.from('new')]);
+      expect(readFileSync(path, 'utf8')).toBe('new');
+      expect(readFileSync(join(dir, 'old'), 'utf8')).toBe('old');
+    }
   });
 
   test('a folder under the wanted name', async () => {

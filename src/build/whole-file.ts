@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { whenKilled } from '../../bin/when-killed.js';
 import { FwError } from '../errors.ts';
@@ -56,8 +56,9 @@ async function create(path: string): Promise<FileHandle> {
 
 /** A rename would put a file in the place of /dev/sdb or /dev/null, for everybody, and root may do that. */
 async function refuseSpecial(path: string): Promise<void> {
-  const there = await lstat(path).catch(() => undefined);
-  if (!there || there.isFile() || there.isSymbolicLink() || there.isDirectory()) return;
+  // What a link leads to, too: /dev/disk/by-id is full of links to disks.
+  const there = await stat(path).catch(() => undefined);
+  if (!there || there.isFile() || there.isDirectory()) return;
   throw new FwError('not-a-file', `${path} is a device, a pipe or a socket; it was left alone`, {
     where: path,
     expected: 'the name of a file, new or old',
