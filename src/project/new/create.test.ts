@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -89,6 +90,13 @@ describe('what fails leaves nothing: no folder, no key', () => {
     expect(readdirSync(home.keyFolder)).toEqual([]);
     writeFileSync(join(dir, 'file'), '');
     await expect(make({ dir: join(dir, 'file', 'sensor') })).rejects.toEqual(error('not-writable'));
+  });
+
+  test('in a place that cannot even be looked at', async () => {
+    symlinkSync('loop', join(dir, 'loop'));
+    const place = join(dir, 'loop', 'sensor');
+    await expect(make({ dir: place })).rejects.toEqual(error('not-writable', { where: place }));
+    expect(existsSync(home.keyFolder)).toBe(false);
   });
 
   test('with keys that cannot be written', async () => {

@@ -49,7 +49,7 @@ export interface NewProject {
 export async function createProject(options: NewProjectOptions, home: Home): Promise<NewProject> {
   const dir = resolve(options.dir);
   const name = projectName(dir, options.name);
-  const state = checkDestination(dir);
+  const state = stateOf(dir);
   const chosen = chooseKey(name, options.key, home.keyFolder);
   const sshKeys = await findSshKeys(home.sshFolder, home.agentSocket);
   const hearthfw = options.hearthfw ?? toolkitSpec(dir);
@@ -72,6 +72,14 @@ export async function createProject(options: NewProjectOptions, home: Home): Pro
       throw error;
     }
   });
+}
+
+function stateOf(dir: string): 'missing' | 'empty' {
+  try {
+    return checkDestination(dir);
+  } catch (error) {
+    throw notWritable(error, dir);
+  }
 }
 
 /** The key that was asked for; undefined when one is to be made. */
