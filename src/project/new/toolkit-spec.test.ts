@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -38,6 +38,12 @@ test('one from a tarball is asked for by the tarball, as seen from the new proje
 
 test('a checkout is asked for by its folder', () => {
   expect(spec('checkout')).toBe('file:../../checkout');
+});
+
+test('through links npm looks from where a folder really is', () => {
+  mkdirSync(join(dir, 'real', 'deep', 'er'), { recursive: true });
+  symlinkSync('real/deep/er', join(dir, 'new'));
+  expect(spec('checkout')).toBe('file:../../../../checkout');
 });
 
 test('the toolkit that runs this test is a checkout', () => {

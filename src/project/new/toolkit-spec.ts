@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -27,7 +27,13 @@ export function toolkitSpec(projectDir: string, toolkit: string = toolkitFolder(
 }
 
 function fileSpec(projectDir: string, path: string): string {
-  return `file:${relative(projectDir, path).replaceAll(sep, '/')}`;
+  return `file:${relative(realPath(projectDir), realPath(path)).replaceAll(sep, '/')}`;
+}
+
+/** Without links, as npm will see it from inside; what is not there yet keeps its name. */
+function realPath(path: string): string {
+  if (existsSync(path) || dirname(path) === path) return realpathSync(path);
+  return join(realPath(dirname(path)), basename(path));
 }
 
 function readJson<T>(path: string): T {
