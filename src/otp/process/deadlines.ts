@@ -1,0 +1,71 @@
+/** Something that must happen within a time, or else: a node of a list, so that adding and removing cost nothing. */
+export interface Expiring {
+  before: Expiring | undefined;
+  after: Expiring | undefined;
+  /** Of `performance.now()`. */
+  at: number;
+  list: DeadlineList | undefined;
+  expire(): void;
+}
+
+/**
+ * All that waits equally long, in the order in which it began: the first is always the next to expire. One timer
+ * serves them all, where a timer for each would cost more than most calls take.
+ */
+export class DeadlineList {
+  readonly #ms: number;
+  #first: Expiring | undefined;
+  #last: Expiring | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(ms: number) {
+    this.#ms = ms;
+  }
+
+  add(node: Expiring): void {
+    node.at = performance.now() + this.#ms;
+    node.list = this;
+    node.before = this.#last;
+    if (this.#last) this.#last.after = node;
+    else this.#first = node;
+    this.#last = node;
+    this.#timer ??= this.#arm(this.#ms);
+  }
+
+  remove(node: Expiring): void {
+    if (node.list !== this) return;
+    if (node.before) node.before.after = node.after;
+    else this.#first = node.after;
+    if (node.after) node.after.before = node.before;
+    else this.#last = node.before;
+    node.before = node.after = node.list = undefined;
+  }
+
+  #arm(ms: number): NodeJS.Timeout {
+    // A process that only waits for a deadline has nothing else to live for.
+    return setTimeout(() => this.#expire(), Math.max(1, Math.ceil(ms))).unref();
+  }
+
+  #expire(): void {
+    this.#timer = undefined;
+    const now = performance.now();
+    while (this.#first && this.#first.at <= now) {
+      const node = this.#first;
+      this.remove(node);
+      node.expire();
+    }
+    // What began meanwhile may have armed it already.
+    if (this.#first) this.#timer ??= this.#arm(this.#first.at - now);
+  }
+}
+
+const lists = new Map<number, DeadlineList>();
+
+/** The list for one length of time; there are few different ones in a program. */
+export function deadlineList(ms: number): DeadlineList {
+  const known = lists.get(ms);
+  if (known) return known;
+  const list = new DeadlineList(ms);
+  lists.set(ms, list);
+  return list;
+}
