@@ -14,6 +14,7 @@ import {
 } from '../project/keys/folder.ts';
 import { createKey, importKey } from '../project/keys/store.ts';
 import { loadProject, type Project } from '../project/load.ts';
+import { shellWord } from '../shell-words.ts';
 import type { KeyOptions } from './key.ts';
 import { type CommonOptions, printResult } from './verb.ts';
 
@@ -132,7 +133,7 @@ function notes({ path, encrypted, tooOpen, publicKey }: StoredKey, project: Proj
   return [
     ...(project && trusts(project, publicKey.line) ? [`trusted by ${project.config.name}`] : []),
     ...(encrypted ? ['has a passphrase; fw signs through ssh-agent'] : []),
-    ...(tooOpen ? [`not used, because others can read it; chmod 600 ${path}`] : []),
+    ...(tooOpen ? [`not used, because others can read it; chmod 600 ${shellWord(path)}`] : []),
   ];
 }
 

@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { join, relative } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { NewProject } from '../project/new/create.ts';
+import { shellWord } from '../shell-words.ts';
 import { type CommonOptions, printResult, verb } from './verb.ts';
 
 interface Options extends CommonOptions {
@@ -87,7 +88,7 @@ function forPeople({ dir, name, targets, key, keyIsNew, sshKeys }: NewProject): 
     ...ssh,
     '',
     'Next:',
-    ...(here ? [`  cd ${here}`] : []),
+    ...(here ? [`  cd ${shellWord(here)}`] : []),
     '  npm install',
     '  npx fw build',
     '  npx fw run --forward 8080:8080    then open http://localhost:8080',

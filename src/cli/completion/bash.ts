@@ -1,5 +1,6 @@
+import { quoted } from '../../shell-words.ts';
 import type { Values, Verb } from './tree.ts';
-import { pathsOf, quoted, valuedOptions } from './walk.ts';
+import { pathsOf, valuedOptions } from './walk.ts';
 
 /** For bash from 3.2 on, which macOS has; needs no bash-completion. */
 export function bashCompletion(root: Verb): string {

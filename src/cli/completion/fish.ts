@@ -1,5 +1,6 @@
+import { quoted } from '../../shell-words.ts';
 import type { Values, Verb } from './tree.ts';
-import { pathsOf, quoted, valuedOptions } from './walk.ts';
+import { pathsOf, valuedOptions } from './walk.ts';
 
 /** For fish 3 and later. */
 export function fishCompletion(root: Verb): string {

@@ -16,8 +16,3 @@ export function pathsOf(verb: Verb, above = ''): Path[] {
 export function valuedOptions(verb: Verb): { flags: string[]; value: Values }[] {
   return verb.options.flatMap(({ flags, value }) => (value ? [{ flags, value }] : []));
 }
-
-/** A word that no shell reads anything into. */
-export function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
-}

@@ -1,5 +1,6 @@
+import { quoted } from '../../shell-words.ts';
 import type { Values, Verb } from './tree.ts';
-import { type Path, pathsOf, quoted } from './walk.ts';
+import { type Path, pathsOf } from './walk.ts';
 
 /** For zsh: as a file _fw in a folder of $fpath, or sourced behind compinit. */
 export function zshCompletion(root: Verb): string {

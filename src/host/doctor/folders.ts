@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { cacheContents, folders } from '../../build/cache/contents.ts';
 import { cacheLimit } from '../../build/cache/upkeep.ts';
 import { KINDS } from '../../build/cache.ts';
+import { shellWord } from '../../shell-words.ts';
 import { type Finding, note, ok, problem, problemOf } from './finding.ts';
 import type { Host } from './host.ts';
 
@@ -64,7 +65,7 @@ async function foldersBelow(dir: string): Promise<string[]> {
 function notWritable(host: Host, dir: string, { path, why }: { path: string; why: string }): Finding {
   const remedy =
     why === 'EACCES' && path.startsWith(dir)
-      ? `sudo chown -R $USER ${dir}`
+      ? `sudo chown -R $USER ${shellWord(dir)}`
       : 'Name a folder that you may write to in HEARTH_CACHE.';
   return problem(
     'cache',

@@ -3,6 +3,7 @@ import { findSigner } from '../../build/signing.ts';
 import { FwError } from '../../errors.ts';
 import { keyFolder, readKeyFolder } from '../../project/keys/folder.ts';
 import { loadProject, type Project } from '../../project/load.ts';
+import { shellWord } from '../../shell-words.ts';
 import { type Finding, note, ok, problemOf } from './finding.ts';
 import type { Host } from './host.ts';
 
@@ -46,7 +47,11 @@ export function checkKeyFiles(host: Host): Finding[] {
       ...keys
         .filter(({ tooOpen }) => tooOpen !== undefined)
         .map(({ path, tooOpen }) =>
-          note('key files', `others can read ${path} (mode ${tooOpen}): it is not used`, `chmod 600 ${path}`),
+          note(
+            'key files',
+            `others can read ${path} (mode ${tooOpen}): it is not used`,
+            `chmod 600 ${shellWord(path)}`,
+          ),
         ),
       ...unusable.map(({ path, why }) => note('key files', `${path}: ${why.message}`, why.remedy)),
     ];

@@ -123,6 +123,9 @@ test('a key that others can read is refused, with the command that mends it', ()
         remedy: expect.stringContaining(`chmod 600 ${key.path}`),
       }),
     );
+    expect(() => checkKeyMode({ ...key, path: "/home/me/Jane's keys/a" })).toThrow(
+      expect.objectContaining({ remedy: expect.stringContaining(`chmod 600 '/home/me/Jane'\\''s keys/a'`) }),
+    );
   }
 });
 

@@ -9,6 +9,7 @@ import {
   sameKey,
 } from '../../archive/index.ts';
 import { FwError } from '../../errors.ts';
+import { shellWord } from '../../shell-words.ts';
 import { nearest } from '../nearest.ts';
 
 /** Where a developer's signing keys lie, one OpenSSH private key a file. */
@@ -108,7 +109,7 @@ export function checkKeyMode(key: StoredKey): void {
   throw new FwError('key-too-open', `others on this machine can read the signing key ${key.name}`, {
     where: `${key.path} (mode ${key.tooOpen})`,
     expected: 'a private key that only you can read (mode 600)',
-    remedy: `Run \`chmod 600 ${key.path}\`. If somebody may have read it, make a new key with \`fw key new\`, and ship an update that trusts it.`,
+    remedy: `Run \`chmod 600 ${shellWord(key.path)}\`. If somebody may have read it, make a new key with \`fw key new\`, and ship an update that trusts it.`,
   });
 }
 
