@@ -18,7 +18,8 @@ import { checkKeyName, readKeyFolder, type StoredKey, storedKey } from './folder
 /**
  * Makes a new signing key: an OpenSSH private key file and its public half beside it, whole and on the disk, or not
  * at all. Its comment is its name.
- * @throws FwError `key-exists`, `bad-key-name`, `keys-not-writable`
+ * @throws FwError `key-exists` (a signing key is never replaced: devices may depend on it), `bad-key-name`,
+ *   `keys-not-writable`
  */
 export function createKey(name: string, folder: string): StoredKey {
   checkKeyName(name);
@@ -42,12 +43,6 @@ export function importKey(name: string, folder: string, text: string, from: stri
 /** Takes a key away again that nobody has used yet. */
 export function discardKey({ path }: StoredKey): void {
   for (const file of [path, `${path}.pub`]) rmSync(file, { force: true });
-}
-
-/** @throws FwError `key-exists`: a signing key is never replaced, devices may depend on it */
-export function checkKeyIsNew(name: string, folder: string): void {
-  const { keys, unusable } = readKeyFolder(folder);
-  if ([...keys, ...unusable].some((one) => one.name === name)) throw exists(name, join(folder, name));
 }
 
 function store(name: string, folder: string, privateKey: string, publicKey: string): StoredKey {
