@@ -29,8 +29,10 @@ if (major >= 24 && zlib.zstdCompress && compressesAsPinned()) {
   process.exitCode = await main(process.argv.slice(2));
 } else {
   const args = process.argv.slice(2);
-  const node = await pinnedNode({ offline: isOffline() || args.includes('--offline') }).catch((error) => {
-    process.stderr.write(`fw: ${error.message}\n`);
+  const words = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
+  const offline = isOffline() || words.includes('--offline');
+  const node = await pinnedNode({ offline }).catch((error) => {
+    tellError(error, words.includes('--json'));
     process.exit(1);
   });
   const child = spawn(node, [fileURLToPath(import.meta.url), ...args], { stdio: 'inherit' });
@@ -45,4 +47,12 @@ if (major >= 24 && zlib.zstdCompress && compressesAsPinned()) {
       process.kill(process.pid, signal);
     } else process.exitCode = code ?? 1;
   });
+}
+
+/** As src/cli/error-text.ts tells errors, which needs a newer Node than there may be. */
+function tellError({ message, syscall }, json) {
+  const remedy = syscall ? { remedy: 'Name a folder that you may write to in HEARTH_CACHE.' } : {};
+  if (json)
+    process.stdout.write(`${JSON.stringify({ error: { code: 'node-unavailable', message, ...remedy } })}\n`);
+  else process.stderr.write(`fw: ${message}\n${syscall ? `  do:       ${remedy.remedy}\n` : ''}`);
 }

@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import pins from '../../bin/node.json' with { type: 'json' };
 import { integrityOf } from '../../src/build/hash.ts';
-import { type Outcome, outcome } from './fw.ts';
+import { fw, type Outcome, outcome } from './fw.ts';
 import { PackageServer } from './package-server.ts';
 
 const BIN = join(import.meta.dirname, '..', '..', 'bin');
@@ -45,6 +45,38 @@ test('another Node with the same compressors will do', async () => {
 
 test('where none is pinned for the machine its own Node has to do', async () => {
   expect(await compressesAsPinned({ version: '99.0.0', zstd: '9.9.9', packages: {} })).toBe(true);
+});
+
+describe('the door, where there is no Node that it may go on with,', () => {
+  beforeEach(() => {
+    mkdirSync(join(dir, 'bin'));
+    for (const file of ['fw.js', 'pinned-node.js', 'when-killed.js'])
+      copyFileSync(join(BIN, file), join(dir, 'bin', file));
+    writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
+    writeFileSync(
+      join(dir, 'bin', 'node.json'),
+      JSON.stringify({ ...pins, version: '99.0.0', zstd: '9.9.9' }),
+    );
+  });
+  const open = (args: string[], env: Record<string, string>): Promise<Outcome> =>
+    fw(args, { door: join(dir, 'bin', 'fw.js'), env: { HEARTH_CACHE: join(dir, 'cache'), ...env } });
+
+  test('says so; to programs as JSON, as everything', async () => {
+    const env = { HEARTH_OFFLINE: '1' };
+    const message = expect.stringContaining(
+      'Node 99.0.0, which hearthfw runs on, is not on this machine yet',
+    );
+    expect(await open(['build'], env)).toMatchObject({ code: 1, stdout: '', stderr: message });
+    const { code, stdout, stderr } = await open(['build', '--json'], env);
+    expect([code, stderr]).toEqual([1, '']);
+    expect(JSON.parse(stdout)).toEqual({ error: { code: 'node-unavailable', message } });
+  });
+
+  test('nor a cache to put it into, says what to do', async () => {
+    writeFileSync(join(dir, 'file'), '');
+    const { code, stderr } = await open(['build'], { HEARTH_CACHE: join(dir, 'file', 'cache') });
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/ENOTDIR.*\n.*HEARTH_CACHE/)]);
+  });
 });
 
 describe('npm', () => {
