@@ -92,10 +92,15 @@ describe('what cannot be written is an error that names the file', () => {
     }
   });
 
-  test('a folder under the wanted name', async () => {
+  test('a folder under the wanted name, before anything is written', async () => {
     const path = join(dir, 'file');
     mkdirSync(path);
-    await expect(writeWhole(path, [])).rejects.toMatchObject({ code: 'not-writable', where: path });
+    const write = () => Promise.reject(new Error('was asked to write'));
+    await expect(writeWholeFile(path, write)).rejects.toMatchObject({
+      code: 'not-a-file',
+      message: `${path} is a folder`,
+      remedy: expect.stringContaining('in that folder'),
+    });
     expect(readdirSync(dir)).toEqual(['file']);
   });
 

@@ -14,7 +14,7 @@ import { FwError } from '../errors.ts';
  *   itself
  */
 export async function writeWholeFile<T>(path: string, write: (file: FileHandle) => Promise<T>): Promise<T> {
-  await refuseSpecial(path);
+  await refuseOthers(path);
   // Two builds of one project at once, even in two containers with equal process ids, must not share a name.
   const temporary = `${path}.part-${process.pid}-${randomBytes(4).toString('hex')}`;
   const opening = create(temporary);
@@ -54,11 +54,18 @@ async function create(path: string): Promise<FileHandle> {
   }
 }
 
-/** A rename would put a file in the place of /dev/sdb or /dev/null, for everybody, and root may do that. */
-async function refuseSpecial(path: string): Promise<void> {
+/** A folder cannot be replaced; and a rename would put a file in the place of /dev/sdb or /dev/null, for everybody, and root may do that. */
+async function refuseOthers(path: string): Promise<void> {
   // What a link leads to, too: /dev/disk/by-id is full of links to disks.
   const there = await stat(path).catch(() => undefined);
-  if (!there || there.isFile() || there.isDirectory()) return;
+  if (!there || there.isFile()) return;
+  if (there.isDirectory()) {
+    throw new FwError('not-a-file', `${path} is a folder`, {
+      where: path,
+      expected: 'the name of a file, new or old',
+      remedy: 'Name a file in that folder.',
+    });
+  }
   throw new FwError('not-a-file', `${path} is a device, a pipe or a socket; it was left alone`, {
     where: path,
     expected: 'the name of a file, new or old',
