@@ -4,6 +4,7 @@ import { cacheDir } from '../../bin/pinned-node.js';
 import type { Removed } from '../build/cache/prune.ts';
 import type { ProjectLeftover } from '../build/leftovers.ts';
 import { megabytes } from './output.ts';
+import { table } from './table.ts';
 import { UsageError } from './usage.ts';
 import { type CommonOptions, printResult, verb } from './verb.ts';
 
@@ -101,11 +102,7 @@ function describe({ project, cache, bytes, dryRun, failed }: Result): string {
       megabytes(size),
     ]),
   ];
-  const width = (column: number): number => Math.max(...rows.map((row) => row[column]?.length ?? 0));
-  const lines = rows.map(
-    ([what = '', which = '', size = '']) =>
-      `${what.padEnd(width(0))}  ${which.padEnd(width(1))}  ${size.padStart(width(2))}`,
-  );
+  const lines = table(rows, ['left', 'left', 'right']);
   for (const { path, reason } of failed) lines.push(`not removed: ${path}: ${reason}`);
   const verdict = dryRun ? 'would free' : 'freed';
   return [...lines, rows.length > 0 ? `${verdict} ${megabytes(bytes)}` : 'nothing to remove'].join('\n');
