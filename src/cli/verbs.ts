@@ -8,6 +8,7 @@ import { inspectCommand } from './inspect.ts';
 import { keyCommand } from './key.ts';
 import { newCommand } from './new.ts';
 import { runCommand } from './run.ts';
+import { startCommand } from './start.ts';
 import { targetsCommand } from './targets.ts';
 import { verifyCommand } from './verify.ts';
 
@@ -15,7 +16,7 @@ import { verifyCommand } from './verify.ts';
 export function verbs(): [heading: string, verbs: Command[]][] {
   return [
     ['Start a project:', [newCommand(), keyCommand()]],
-    ['Make and run firmware:', [buildCommand(), imageCommand(), runCommand()]],
+    ['Make and run firmware:', [startCommand(), buildCommand(), imageCommand(), runCommand()]],
     ['Look inside:', [inspectCommand(), verifyCommand(), targetsCommand()]],
     ['This machine:', [doctorCommand(), cleanCommand(), completionCommand()]],
   ];

@@ -1,0 +1,207 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, type FSWatcher, watch } from 'node:fs';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Bundle, bundleApp } from '../build/bundle/index.ts';
+import type { Arch } from '../build/target.ts';
+import { type AppRunner, type AppState, createRunner } from '../device/app/runner.ts';
+import { FwError } from '../errors.ts';
+import { CONFIG_FILE, loadProject, type Project } from '../project/load.ts';
+
+export interface DevelopEvents {
+  /** A line that the app wrote. */
+  onOutput(line: string): void;
+  /** What the supervisor has to say: restarts, and why. */
+  onReport(message: string): void;
+  onState(state: AppState): void;
+  /** The sources cannot be run as they are; what ran before goes on. */
+  onBroken(error: FwError): void;
+  /** A new version is about to start. */
+  onReload(): void;
+}
+
+export interface DevelopOptions {
+  /** The project's folder. */
+  dir: string;
+  /** Arguments of node itself, such as --inspect. The app is then not judged by its silence: it may stand at a breakpoint. */
+  nodeArgs?: string[];
+  /** Ends it. */
+  signal: AbortSignal;
+}
+
+/** An editor writes a file in several steps; all of them are one change. */
+const SETTLE_MS = 50;
+
+/**
+ * Runs a project's app on this computer, bundled and supervised as on a device, and starts it anew whenever a file that
+ * it is made of changes. Its data is in `.hearth/start/data` of the project.
+ * @throws FwError when the project cannot be loaded or bundled at the beginning; later that is an event
+ */
+export async function develop(options: DevelopOptions, events: DevelopEvents): Promise<void> {
+  const { dir, signal } = options;
+  let runner: AppRunner | undefined;
+  let inputs: string[] = [];
+  try {
+    for (let first = true; !signal.aborted; first = false) {
+      using changes = watchFiles([join(dir, CONFIG_FILE), ...inputs], signal);
+      try {
+        const prepared = await prepare(dir);
+        await runner?.stop();
+        if (signal.aborted) break;
+        if (!first) events.onReload();
+        runner = startApp(prepared, options, events);
+        if (inputs.join() !== prepared.bundle.inputs.join()) {
+          inputs = prepared.bundle.inputs;
+          // What it is made of is known only now; a change in the meantime is one of the next round's.
+          changes.also(inputs);
+        }
+      } catch (error) {
+        if (first || !(error instanceof FwError)) throw error;
+        events.onBroken(error);
+      }
+      await changes.next;
+    }
+  } finally {
+    await runner?.stop();
+  }
+}
+
+interface Prepared {
+  project: Project;
+  bundle: Bundle;
+  folder: string;
+}
+
+/** Writes the app's bundle, and what it finds beside itself on a device, into a folder of the project. */
+async function prepare(dir: string): Promise<Prepared> {
+  const project = await loadProject(dir);
+  const bundle = await bundleApp(project, hostArch());
+  const folder = join(project.dir, '.hearth', 'start');
+  await mkdir(join(folder, 'data'), { recursive: true });
+  const comment = Buffer.from('//# sourceMappingURL=app.mjs.map\n');
+  await writeFile(join(folder, 'app.mjs'), Buffer.concat([bundle.code, comment]));
+  await writeFile(join(folder, 'app.mjs.map'), bundle.map);
+  await writeFile(join(folder, 'config.json'), `${JSON.stringify(project.config.config)}\n`);
+  for (const [name, bytes] of bundle.addons) {
+    await writeFile(join(folder, name), bytes);
+    await chmod(join(folder, name), 0o755);
+  }
+  return { project, bundle, folder };
+}
+
+function startApp({ project, folder }: Prepared, options: DevelopOptions, events: DevelopEvents): AppRunner {
+  const { app } = project.config;
+  const nodeArgs = ['--enable-source-maps', ...app.nodeArgs, ...(options.nodeArgs ?? [])];
+  const patient = (options.nodeArgs ?? []).length > 0;
+  const never = 2 ** 31 - 1;
+  const runner = createRunner(
+    {
+      maxRestarts: app.maxRestarts,
+      restartWindowMs: app.restartWindowMs,
+      beatTimeoutMs: patient ? never : app.beatTimeoutMs,
+      startTimeoutMs: patient ? never : 60_000,
+      stopTimeoutMs: app.stopTimeoutMs,
+    },
+    {
+      spawn: () => spawnApp(join(folder, 'app.mjs'), nodeArgs, environment(project, folder)),
+      killAll: killGroup,
+      now: () => performance.now(),
+      onState: events.onState,
+      onOutput: events.onOutput,
+      onReport: events.onReport,
+    },
+  );
+  runner.start();
+  return runner;
+}
+
+function environment(project: Project, folder: string): NodeJS.ProcessEnv {
+  const { app, name, version } = project.config;
+  return {
+    ...process.env,
+    FW_ENV: 'dev',
+    ...app.env,
+    HEARTH_PRODUCT: name,
+    HEARTH_VERSION: version,
+    HEARTH_APP_CONFIG: join(folder, 'config.json'),
+    HEARTH_DATA: join(folder, 'data'),
+    HEARTH_BEAT_MS: String(app.beatTimeoutMs),
+    ...(heart ? { HEARTH_HEART: heart } : {}),
+  };
+}
+
+/** Through heart where there is one for this computer: the app then dies with fw, however that ends. */
+function spawnApp(file: string, nodeArgs: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
+  const node = [process.execPath, '--disable-warning=ExperimentalWarning', ...nodeArgs, file];
+  const [program = '', ...args] = heart
+    ? [heart, 'exec', '--pdeathsig', 'KILL', '--setsid', '--', ...node]
+    : node;
+  return spawn(program, args, {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    cwd: join(dirname(file), 'data'),
+    env,
+    detached: heart === undefined,
+  });
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    // All of them have ended already.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+function hostArch(): Arch {
+  return process.arch === 'arm64' ? 'aarch64' : 'x86_64';
+}
+
+const heartFile = fileURLToPath(
+  new URL(`../../firmware/heart/prebuilt/${hostArch()}/heart`, import.meta.url),
+);
+const heart = process.platform === 'linux' && existsSync(heartFile) ? heartFile : undefined;
+
+interface Changes extends Disposable {
+  /** Fulfilled when one of the files has changed and is quiet again, or the signal has come. */
+  next: Promise<void>;
+  also(files: readonly string[]): void;
+}
+
+/** Watches folders, not files: editors put a new file in the place of the old one. */
+function watchFiles(files: readonly string[], signal: AbortSignal): Changes {
+  const wanted = new Set<string>();
+  const watchers = new Map<string, FSWatcher>();
+  const { promise: next, resolve } = Promise.withResolvers<void>();
+  let settling: NodeJS.Timeout | undefined;
+  const changed = (): void => {
+    clearTimeout(settling);
+    settling = setTimeout(resolve, SETTLE_MS);
+  };
+  const also = (more: readonly string[]): void => {
+    for (const file of more) {
+      wanted.add(file);
+      const folder = dirname(file);
+      if (watchers.has(folder)) continue;
+      watchers.set(
+        folder,
+        watch(folder, (_, name) => {
+          if (name === null || wanted.has(join(folder, name))) changed();
+        }),
+      );
+    }
+  };
+  also(files);
+  void once(signal, 'abort').then(() => resolve());
+  if (signal.aborted) resolve();
+  return {
+    next,
+    also,
+    [Symbol.dispose]: () => {
+      clearTimeout(settling);
+      for (const watcher of watchers.values()) watcher.close();
+    },
+  };
+}
