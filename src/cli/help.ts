@@ -51,7 +51,8 @@ const FIRST_STEPS = [
 export function mainHelp(docs: string | undefined): HelpConfiguration {
   return {
     formatHelp(program, helper) {
-      const shown = helper.visibleCommands(program);
+      // The last line says it.
+      const shown = helper.visibleCommands(program).filter((command) => command.name() !== 'help');
       const width = Math.max(...shown.map((command) => command.name().length));
       const groups = helper.groupItems([...program.commands], shown, (command: Command) =>
         command.helpGroup(),
