@@ -118,3 +118,14 @@ test('a package of the same repository counts; the project is its own, also behi
     ]);
   }
 });
+
+test('a name and a version that npm would not publish are not taken over: they become part of a path', async () => {
+  put({
+    'app/app.ts': "import wild from 'wild'; console.log(wild);",
+    'app/node_modules/wild/package.json': { name: '../../etc', version: '1/../../x', main: 'index.js' },
+    'app/node_modules/wild/index.js': 'module.exports = 1;',
+  });
+  const [found] = await packagesOf(join(dir, 'app'));
+  expect(found).toMatchObject({ name: 'wild' });
+  expect(found?.version).toBeUndefined();
+});

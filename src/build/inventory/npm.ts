@@ -19,6 +19,9 @@ export interface FoundPackage {
 }
 
 const MODULES = `${sep}node_modules${sep}`;
+/** What npm publishes. Both become part of a path of the root: a stranger's '../..' must not. */
+const NAME = /^(@[\w~-][\w.~-]*\/)?[\w~-][\w.~-]*$/;
+const VERSION = /^\d[\w.+-]*$/;
 const LICENCE_FILE = /^(licen[cs]e|copying|notice)([.-].*)?$/i;
 
 /** Files of a bundle, and the folder of the project whose bundle it is; absolute, no links. */
@@ -73,11 +76,11 @@ export function packageFolder(file: string, project: string): string | undefined
 async function describePackage(folder: string): Promise<FoundPackage> {
   const { name, version, license, licenses } = await json(join(folder, 'package.json'));
   const licence = licenceText(license) ?? licenceText(licenses);
-  const known = typeof version === 'string' ? version : undefined;
+  const known = typeof version === 'string' && VERSION.test(version) ? version : undefined;
   const integrity = known && (await lockedIntegrity(folder, known));
   return {
     folder,
-    name: typeof name === 'string' ? name : basename(folder),
+    name: typeof name === 'string' && NAME.test(name) ? name : basename(folder),
     ...(known ? { version: known } : {}),
     ...(licence ? { licence } : {}),
     ...(integrity ? { integrity } : {}),
