@@ -20,10 +20,16 @@ export abstract class Address {
     return this.find()?.alive ?? false;
   }
 
-  /** Sends an exit signal; 'kill' cannot be trapped. What it ends with, its own links pass on. */
+  /**
+   * Sends an exit signal; 'kill' cannot be trapped. What it ends with, its own links pass on. From outside of any handler,
+   * also after an `await` of one, it counts as sent by the target itself.
+   */
   exit(reason: ExitReason | 'kill'): void {
     const target = this.find();
-    if (target) exitSignal(target, reason, currentProcess() ?? target);
+    const sender = currentProcess();
+    // A process does not ignore a 'normal' of its own.
+    if (target && target === sender && reason === 'normal' && !target.trapExit) target.exit(reason);
+    else if (target) exitSignal(target, reason, sender ?? target);
   }
 
   /** Fulfilled with the reason when the process has ended; at once with 'noproc' when there is none. */

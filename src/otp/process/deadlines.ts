@@ -1,3 +1,6 @@
+/** The longest that Node's timers take: they would fire a longer one at once. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** Something that must happen within a time, or else: a node of a list, so that adding and removing cost nothing. */
 export interface Expiring {
   before: Expiring | undefined;
@@ -43,7 +46,7 @@ export class DeadlineList {
 
   #arm(ms: number): NodeJS.Timeout {
     // A process that only waits for a deadline has nothing else to live for.
-    return setTimeout(() => this.#expire(), Math.max(1, Math.ceil(ms))).unref();
+    return setTimeout(() => this.#expire(), Math.min(MAX_TIMER_MS, Math.max(1, Math.ceil(ms)))).unref();
   }
 
   #expire(): void {
@@ -56,12 +59,13 @@ export class DeadlineList {
     }
     // What began meanwhile may have armed it already.
     if (this.#first) this.#timer ??= this.#arm(this.#first.at - now);
+    else if (!this.#timer) lists.delete(this.#ms);
   }
 }
 
 const lists = new Map<number, DeadlineList>();
 
-/** The list for one length of time; there are few different ones in a program. */
+/** The list for one length of time. It goes when it is empty: who computes what time is left makes many. */
 export function deadlineList(ms: number): DeadlineList {
   const known = lists.get(ms);
   if (known) return known;

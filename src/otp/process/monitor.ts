@@ -21,18 +21,24 @@ export class Monitor implements Watcher, Disposable {
   constructor(watcher: Process, target: Address) {
     this.#watcher = watcher;
     this.#target = target.find();
-    if (this.#target?.alive) this.#target.watchedBy(this);
-    else this.down(undefined, 'noproc');
+    if (!this.#target?.alive) this.down(undefined, 'noproc');
+    else if (watcher.alive) {
+      this.#target.watchedBy(this);
+      watcher.monitors ??= new Set();
+      watcher.monitors.add(this);
+    }
   }
 
   /** After this no `Down` message comes; one that lies in the mailbox already stays. */
   [Symbol.dispose](): void {
     this.#target?.watchers?.delete(this);
+    this.#watcher.monitors?.delete(this);
     this.#target = undefined;
   }
 
   down(_target: Process | undefined, reason: ExitReason): void {
     this.#target = undefined;
-    this.#watcher.deliver(new Message('info', '', [new Down(this, reason)]));
+    this.#watcher.monitors?.delete(this);
+    this.#watcher.admit(new Message('info', '', [new Down(this, reason)]));
   }
 }

@@ -1,11 +1,14 @@
+import { MAX_TIMER_MS } from './deadlines.ts';
 import { OverloadError, ReplyError } from './errors.ts';
 import { Message } from './message.ts';
+import type { Monitor } from './monitor.ts';
 import type { PendingCall } from './pending-call.ts';
-import { type ExitReason, thrownReason } from './reason.ts';
+import { type ExitReason, isOrderly, thrownReason } from './reason.ts';
 import { report } from './reports.ts';
 import { Ring } from './ring.ts';
 import { enqueue, type Runnable } from './scheduler.ts';
 import { announceEnd } from './signals.ts';
+import { isThenable } from './thenable.ts';
 
 export type Status = 'starting' | 'running' | 'suspended' | 'exiting' | 'dead';
 
@@ -48,16 +51,23 @@ export abstract class Process implements Runnable {
   trapExit = false;
   /** Messages handled so far. */
   handled = 0;
-  /** Milliseconds in handlers, without what they awaited. */
+  /** Milliseconds in handlers, without what they do after an `await`. */
   busyMs = 0;
+  /** Whether `idleSince` is kept: a look at the clock for every message is not for every process. */
+  timesIdle = false;
+  /** When its last handler was done; of `performance.now()`. */
+  idleSince = 0;
   /** The message at work. */
   handling: Message | undefined;
   /** How many messages may wait; 0 for any number. */
   mailboxLimit = 0;
+  /** How many waiting messages are worth a report. */
+  mailboxWatermark = Infinity;
 
   links: Set<Process> | undefined;
-  /** Who is told of this process' end, and of whose end it is told. */
+  /** Who is told of this process' end, and by what it is told of others'. */
   watchers: Set<Watcher> | undefined;
+  monitors: Set<Monitor> | undefined;
 
   #mailbox: Ring<Message> | undefined;
   #continuations: Ring<() => unknown> | undefined;
@@ -66,7 +76,12 @@ export abstract class Process implements Runnable {
   #timers: Set<NodeJS.Timeout> | undefined;
   #abort: AbortController | undefined;
   #queued = false;
-  #awaiting = false;
+  /** A handler, or `terminate`, has begun and is not done: it runs, waits for a promise, or woke whoever runs now. */
+  #atWork = false;
+  /** The watermark was reached, and the mailbox is not yet down to half of it. */
+  #long = false;
+  /** System messages that wait among the others. */
+  #system = 0;
 
   constructor(parent: Process | undefined) {
     this.parent = parent;
@@ -110,27 +125,40 @@ export abstract class Process implements Runnable {
     this.#wake();
   }
 
-  /** Puts a message into the mailbox. A process that has ended refuses calls and drops everything else. */
+  /**
+   * Puts a message into the mailbox. A process that has ended refuses calls and drops everything else.
+   * @throws OverloadError when it is full; of a call, the caller's promise is rejected with it
+   */
   deliver(message: Message): void {
+    if (this.mailboxLimit > 0 && this.mailboxLength >= this.mailboxLimit && message.kind !== 'system') {
+      const error = new OverloadError(this.toString(), message.name, this.mailboxLimit);
+      if (!message.call) throw error;
+      message.call.fail(error);
+    } else this.admit(message);
+  }
+
+  /** Delivers though the mailbox be full: what the runtime itself sends, as `Exit`, `Down` and timers do, must not be lost. */
+  admit(message: Message): void {
     if (this.status === 'dead') {
       message.call?.refuse(this.reason ?? 'noproc');
       return;
     }
     this.#mailbox ??= new Ring();
-    const mailbox = this.#mailbox;
-    if (this.mailboxLimit > 0 && mailbox.length >= this.mailboxLimit && message.kind !== 'system')
-      throw new OverloadError(this.toString(), message.name, this.mailboxLimit);
-    mailbox.push(message);
-    if (this.status === 'running') this.#wake();
+    this.#mailbox.push(message);
+    if (message.kind === 'system') this.#system++;
+    if (this.#mailbox.length >= this.mailboxWatermark && !this.#long) this.#crossed(true);
+    this.#wake();
   }
 
   /** Delivers an info message after a while, unless it is disposed of first. Goes when the process goes. */
   sendAfter(ms: number, message: unknown): Disposable {
+    if (!(ms >= 0 && ms <= MAX_TIMER_MS)) throw new RangeError(`not a time in milliseconds: ${ms}`);
+    if (this.status === 'dead') return { [Symbol.dispose]: () => undefined };
     this.#timers ??= new Set();
     const timers = this.#timers;
     const timer = setTimeout(() => {
       timers.delete(timer);
-      this.deliver(new Message('info', '', [message]));
+      this.admit(new Message('info', '', [message]));
     }, ms);
     timers.add(timer);
     return {
@@ -143,6 +171,7 @@ export abstract class Process implements Runnable {
 
   /** Has something done before the next message: `handle_continue` of OTP. */
   continueWith(work: () => unknown): void {
+    if (this.status === 'dead') return;
     this.#continuations ??= new Ring();
     this.#continuations.push(work);
     this.#wake();
@@ -153,6 +182,7 @@ export abstract class Process implements Runnable {
     this.watchers.add(watcher);
   }
 
+  /** Handles nothing but system messages until `resume`. The handler at work finishes. */
   suspend(): void {
     if (this.status === 'running') this.status = 'suspended';
   }
@@ -165,17 +195,30 @@ export abstract class Process implements Runnable {
 
   turn(most: number): number {
     this.#queued = false;
-    const since = performance.now();
     let done = 0;
-    while (done < most && this.#ready()) {
-      done++;
-      const work = this.#continuations?.shift();
+    for (; done < most && this.#ready(); done++) {
+      const work = this.status === 'running' ? this.#continuations?.shift() : undefined;
       if (work) this.#perform(work, undefined);
       else this.#next();
     }
-    this.busyMs += performance.now() - since;
     this.#wake();
     return done;
+  }
+
+  /** Whether it has nothing to do, now and next: for what waits for silence. */
+  get idle(): boolean {
+    return this.status === 'running' && !this.#atWork && this.mailboxLength === 0;
+  }
+
+  /** Runs something in the name of this process: what it calls, starts or ends comes from this process. */
+  protected runAs(work: () => unknown): unknown {
+    const before = running;
+    running = this;
+    try {
+      return work();
+    } finally {
+      running = before;
+    }
   }
 
   /**
@@ -191,7 +234,15 @@ export abstract class Process implements Runnable {
     this.status = 'exiting';
     this.reason = reason;
     this.#abort?.abort(reason);
-    if (!this.#awaiting && running !== this) this.#terminate();
+    if (!this.#atWork) this.#terminate();
+  }
+
+  /** Ends it from within: the same, but for the report that a crash deserves and an exit signal does not get. */
+  stop(reason: ExitReason): void {
+    const asked = this.status === 'exiting' || this.status === 'dead';
+    if (!asked && this.status !== 'starting' && !isOrderly(reason))
+      report({ kind: 'crash', process: this, reason, message: this.handling });
+    this.exit(reason);
   }
 
   /** Ends the process now. A handler that still awaits something is left alone, and its result is nobody's any more. */
@@ -207,6 +258,7 @@ export abstract class Process implements Runnable {
     this.#mailbox = this.#continuations = this.#promised = undefined;
     for (const { call } of mailbox ?? []) call?.refuse(reason);
     for (const timer of this.#timers ?? []) clearTimeout(timer);
+    for (const monitor of this.monitors ?? []) monitor[Symbol.dispose]();
     this.dispose();
     announceEnd(this);
   }
@@ -216,8 +268,9 @@ export abstract class Process implements Runnable {
   }
 
   #ready(): boolean {
-    if (this.status !== 'running' || this.#awaiting) return false;
-    return (this.#mailbox?.length ?? 0) > 0 || (this.#continuations?.length ?? 0) > 0;
+    if (this.#atWork) return false;
+    if (this.status === 'suspended') return this.#system > 0;
+    return this.status === 'running' && (this.mailboxLength > 0 || (this.#continuations?.length ?? 0) > 0);
   }
 
   #wake(): void {
@@ -227,93 +280,116 @@ export abstract class Process implements Runnable {
   }
 
   #next(): void {
-    const message = this.#mailbox?.shift();
+    const suspended = this.status === 'suspended';
+    const message = suspended ? this.#mailbox?.take(({ kind }) => kind === 'system') : this.#mailbox?.shift();
     if (!message) return;
+    if (this.#long && this.mailboxLength <= this.mailboxWatermark / 2) this.#crossed(false);
     this.handled++;
     this.handling = message;
-    if (message.kind === 'system') this.#perform(message.args[0] as () => unknown, message);
-    else this.#perform(undefined, message);
+    if (message.kind === 'system') {
+      this.#system--;
+      this.#perform(message.args[0] as () => unknown, message);
+    } else this.#perform(undefined, message);
+  }
+
+  #crossed(long: boolean): void {
+    this.#long = long;
+    report({ kind: 'long-mailbox', process: this, long, waiting: this.mailboxLength });
   }
 
   /** Runs a handler, and settles what it leaves: an answer, a promise of one, or an error. */
   #perform(work: (() => unknown) | undefined, message: Message | undefined): void {
+    this.#atWork = true;
     const before = running;
     running = this;
     let result: unknown;
+    let awaited: boolean;
     try {
       result = work ? work() : this.handle(message as Message);
+      awaited = isThenable(result);
     } catch (thrown) {
       running = before;
       this.#failed(message, thrown);
       return;
     }
     running = before;
-    if (result instanceof Promise) {
-      this.#awaiting = true;
-      result.then(
-        (value) => this.#awaited(() => this.#done(message, value)),
-        (thrown: unknown) => this.#awaited(() => this.#failed(message, thrown)),
-      );
-    } else this.#done(message, result);
-  }
-
-  #awaited(settle: () => void): void {
-    this.#awaiting = false;
-    if (this.status === 'dead') return;
-    settle();
-    this.#wake();
+    if (!awaited) {
+      this.#done(message, result);
+      return;
+    }
+    Promise.resolve(result).then(
+      (value) => this.#done(message, value),
+      (thrown: unknown) => this.#failed(message, thrown),
+    );
   }
 
   #done(message: Message | undefined, value: unknown): void {
-    this.handling = undefined;
-    if (message?.call) {
-      if (value instanceof Later) this.#answerLater(message.call, value.promise);
-      else message.call.answer(value);
-    }
-    if (this.status === 'exiting') this.#terminate();
+    if (value instanceof Later) this.#answerLater(message, value.promise);
+    else message?.call?.answer(value);
+    this.#rest();
   }
 
   #failed(message: Message | undefined, thrown: unknown): void {
+    if (this.status === 'dead') return;
     const error = thrownReason(thrown);
-    if (error instanceof ReplyError && message?.call) {
-      this.handling = undefined;
-      message.call.fail(error);
-      if (this.status === 'exiting') this.#terminate();
+    if (error instanceof ReplyError || message?.kind === 'system') {
+      this.#answerError(message, error);
+      this.#rest();
       return;
     }
     report({ kind: 'crash', process: this, reason: error, message });
-    // Who called learns what it died of, at once; `handling` stays until then.
+    // Who called learns what it died of, at once.
     message?.call?.refuse(error);
-    this.handling = undefined;
-    if (this.status === 'exiting') this.#terminate();
-    else this.crash(error);
+    const ending = this.status === 'exiting';
+    this.#rest();
+    if (!ending) this.crash(error);
   }
 
-  #answerLater(call: PendingCall, promise: Promise<unknown>): void {
+  /** The handler at work is done: the next message's turn, or the end that was asked for meanwhile. */
+  #rest(): void {
+    this.#atWork = false;
+    this.handling = undefined;
+    if (this.timesIdle) this.idleSince = performance.now();
+    if (this.status === 'exiting') this.#terminate();
+    else this.#wake();
+  }
+
+  /** An error that the process survives must still be seen by somebody. */
+  #answerError(message: Message | undefined, error: Error): void {
+    if (message?.call) message.call.fail(error);
+    else report({ kind: 'unanswered', process: this, error, message });
+  }
+
+  #answerLater(message: Message | undefined, promise: Promise<unknown>): void {
     this.#promised ??= new Set();
     const promised = this.#promised;
-    promised.add(call);
+    const call = message?.call;
+    if (call) promised.add(call);
     promise.then(
-      (value) => promised.delete(call) && call.answer(value),
-      (thrown: unknown) => promised.delete(call) && call.fail(thrownReason(thrown)),
+      (value) => {
+        if (call && promised.delete(call)) call.answer(value);
+      },
+      (thrown: unknown) => {
+        if (call ? promised.delete(call) : this.alive) this.#answerError(message, thrownReason(thrown));
+      },
     );
   }
 
   #terminate(): void {
+    this.#atWork = true;
     const reason = this.reason ?? 'normal';
     const failed = (thrown: unknown): void => {
+      if (this.status === 'dead') return;
       const error = thrownReason(thrown);
       report({ kind: 'crash', process: this, reason: error, message: undefined });
       this.kill(error);
     };
-    let result: unknown;
     try {
-      result = this.terminate(reason);
+      const result = this.runAs(() => this.terminate(reason));
+      if (isThenable(result)) Promise.resolve(result).then(() => this.kill(reason), failed);
+      else this.kill(reason);
     } catch (thrown) {
       failed(thrown);
-      return;
     }
-    if (result instanceof Promise) result.then(() => this.kill(reason), failed);
-    else this.kill(reason);
   }
 }

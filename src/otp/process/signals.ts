@@ -13,12 +13,12 @@ export class Exit {
   }
 }
 
-/** Links two processes: when one ends, the other gets an exit signal. */
+/** `a` links itself to `b`: when one ends, the other gets an exit signal; at once, if `b` has ended already. */
 export function link(a: Process, b: Process): void {
-  if (a === b) return;
-  const [dead, other] = a.alive ? [b, a] : [a, b];
-  if (!dead.alive) {
-    exitSignal(other, 'noproc', dead);
+  // Code of a process that was killed may still run after an `await`: it must not take others with it.
+  if (a === b || !a.alive) return;
+  if (!b.alive) {
+    exitSignal(a, 'noproc', b);
     return;
   }
   a.links ??= new Set();
@@ -34,12 +34,14 @@ export function unlink(a: Process, b: Process): void {
 
 /**
  * What an exit signal does: 'kill' ends any process, which then counts as 'killed'; one that traps exits gets a message
- * otherwise; 'normal' is ignored; everything else ends it with the same reason.
+ * otherwise, unless the signal is from its parent, which it must not outlive; 'normal' is ignored; everything else ends
+ * it with the same reason.
  */
 export function exitSignal(target: Process, reason: ExitReason | 'kill', from: Process): void {
   if (!target.alive) return;
   if (reason === 'kill') target.kill('killed');
-  else if (target.trapExit) target.deliver(new Message('info', '', [new Exit(from, reason)]));
+  else if (target.trapExit && from === target.parent) target.exit(reason);
+  else if (target.trapExit) target.admit(new Message('info', '', [new Exit(from, reason)]));
   else if (reason !== 'normal') target.exit(reason);
 }
 
@@ -51,8 +53,11 @@ export function announceEnd(process: Process): void {
   ended.push(process);
   if (announcing) return;
   announcing = true;
-  for (let next = ended.shift(); next; next = ended.shift()) tell(next);
-  announcing = false;
+  try {
+    for (let next = ended.shift(); next; next = ended.shift()) tell(next);
+  } finally {
+    announcing = false;
+  }
 }
 
 function tell(process: Process): void {

@@ -29,6 +29,7 @@ export class ServerRef<T extends Server> extends Address {
 
   constructor(target: Process | string | (() => Process | undefined), timeoutMs = CALL_TIMEOUT_MS) {
     super();
+    if (!(timeoutMs >= 0)) throw new RangeError(`not a time in milliseconds: ${timeoutMs}`);
     this.#target = target;
     this.#timeoutMs = timeoutMs;
   }
@@ -36,7 +37,8 @@ export class ServerRef<T extends Server> extends Address {
   /**
    * Sends a message and waits for its answer.
    * @throws CallError when the server is not there, or ends before it answers; TimeoutError; OverloadError;
-   *   ReplyError as the handler threw it
+   *   ReplyError as the handler threw it. A server that calls itself is refused before its handler's first `await`;
+   *   after it, nobody can know who calls, and it waits for itself until the time is over.
    */
   call<N extends MessageName<T>>(name: N, ...args: Args<T[N]>): Promise<Answer<T[N]>> {
     return new Promise((resolve, reject) => {
@@ -74,7 +76,7 @@ export class ServerRef<T extends Server> extends Address {
     this.find()?.deliver(new Message('info', '', [message]));
   }
 
-  /** The same server, called with another patience: `ref.within(100).call('get')`. */
+  /** The same server, called with another patience: `ref.within(100).call('get')`; `Infinity` waits for ever. */
   within(timeoutMs: number): ServerRef<T> {
     return new ServerRef<T>(this.#target, timeoutMs);
   }

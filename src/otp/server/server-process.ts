@@ -1,3 +1,4 @@
+import { MAX_TIMER_MS } from '../process/deadlines.ts';
 import { StartError, UnknownMessageError } from '../process/errors.ts';
 import type { Message } from '../process/message.ts';
 import { AlreadyStartedError, register, unregister } from '../process/names.ts';
@@ -5,6 +6,7 @@ import { Process } from '../process/process.ts';
 import { type ExitReason, thrownReason } from '../process/reason.ts';
 import { report } from '../process/reports.ts';
 import { link, unlink } from '../process/signals.ts';
+import { isThenable } from '../process/thenable.ts';
 import { ServerRef } from './ref.ts';
 import { handlerOf, type Server } from './server.ts';
 
@@ -15,9 +17,17 @@ export interface ProcessOptions {
   name?: string | undefined;
   /** How many messages may wait before senders get an `OverloadError`; the default is any number. */
   mailboxLimit?: number | undefined;
-  /** How long `init` may take, in milliseconds; the default is any time. */
+  /**
+   * How many waiting messages make a 'long-mailbox' report, and half of it one that it is over. The default is four fifths
+   * of `mailboxLimit`, or 10,000 where there is none; `Infinity` for no report.
+   */
+  mailboxWatermark?: number | undefined;
+  /** How long `init` may take, in milliseconds; the default is any time. Only what `init` awaits can be cut short. */
   startTimeoutMs?: number | undefined;
 }
+
+/** Of a mailbox without a limit. */
+const WATERMARK = 10_000;
 
 let constructing: ServerProcess | undefined;
 
@@ -43,11 +53,13 @@ export class ServerProcess extends Process {
     this.kind = kind;
     this.#options = options;
     this.mailboxLimit = options.mailboxLimit ?? 0;
+    this.mailboxWatermark =
+      options.mailboxWatermark ?? (this.mailboxLimit > 0 ? Math.ceil(this.mailboxLimit * 0.8) : WATERMARK);
     this.ref = new ServerRef(this);
     const before = constructing;
     constructing = this;
     try {
-      this.server = new kind();
+      this.server = this.runAs(() => new kind()) as Server;
     } catch (thrown) {
       this.kill(thrownReason(thrown));
       throw new StartError(kind.name, thrownReason(thrown));
@@ -70,24 +82,26 @@ export class ServerProcess extends Process {
     try {
       if (this.#options.name !== undefined) register(this.#options.name, this);
       if (linked && this.parent) link(this, this.parent);
-      result = this.server.init(...(args as never[]));
+      result = this.runAs(() => this.server.init(...(args as never[])));
+      if (isThenable(result)) return this.#finish(result);
     } catch (thrown) {
       throw this.#refused(thrown);
     }
-    if (result instanceof Promise) return this.#finish(result);
     this.#up();
     return undefined;
   }
 
-  /** Calls `timeout()` of the server whenever no message has come for so long; 0 ends that. */
+  /** Calls `timeout()` of the server whenever it had nothing to do for so long; 0 ends that. */
   setTimeout(ms: number): void {
+    if (!(ms >= 0 && ms <= MAX_TIMER_MS)) throw new RangeError(`not a time in milliseconds: ${ms}`);
     this.#silenceMs = ms;
+    this.timesIdle = ms > 0;
+    this.idleSince = performance.now();
     clearTimeout(this.#silence);
-    this.#silence = ms > 0 ? setTimeout(() => this.continueWith(() => this.server.timeout()), ms) : undefined;
+    this.#listen(ms);
   }
 
   protected handle(message: Message): unknown {
-    if (this.#silenceMs > 0) this.#silence?.refresh();
     if (message.kind === 'info') return this.server.info(message.args[0]);
     const handler = handlerOf(this.server, message.name);
     if (handler) return handler.apply(this.server, message.args as never[]);
@@ -101,18 +115,37 @@ export class ServerProcess extends Process {
 
   protected override dispose(): void {
     clearTimeout(this.#silence);
+    this.#silence = undefined;
     unregister(this);
   }
 
-  async #finish(init: Promise<unknown>): Promise<void> {
+  /** One timer, moved when it finds that a message came meanwhile: cheaper than moving it with each message. */
+  #listen(ms: number): void {
+    this.#silence = ms > 0 && this.alive ? setTimeout(() => this.#silent(), ms) : undefined;
+  }
+
+  #silent(): void {
+    const left = this.idle ? this.idleSince + this.#silenceMs - performance.now() : this.#silenceMs;
+    if (left > 0) {
+      this.#listen(Math.max(1, left));
+      return;
+    }
+    this.continueWith(() => this.server.timeout());
+    this.#listen(this.#silenceMs);
+  }
+
+  async #finish(init: PromiseLike<unknown>): Promise<void> {
     const { startTimeoutMs } = this.#options;
-    const { promise: over, reject } = Promise.withResolvers<never>();
-    const timer = startTimeoutMs
-      ? setTimeout(() => reject(new Error(`init took longer than ${startTimeoutMs} ms`)), startTimeoutMs)
-      : undefined;
-    this.signal.addEventListener('abort', () => reject(this.reason), { once: true });
+    let timer: NodeJS.Timeout | undefined;
+    const cut = new Promise<never>((_, reject) => {
+      // Ended while it starts: by an exit signal, or its own `stop()`.
+      this.watchedBy({ down: (_ended, reason) => reject(reason) });
+      if (startTimeoutMs === undefined) return;
+      const late = () => reject(new Error(`init took longer than ${startTimeoutMs} ms`));
+      timer = setTimeout(late, Math.min(startTimeoutMs, MAX_TIMER_MS));
+    });
     try {
-      await Promise.race([init, over]);
+      await Promise.race([init, cut]);
     } catch (thrown) {
       throw this.#refused(thrown);
     } finally {
@@ -122,6 +155,7 @@ export class ServerProcess extends Process {
   }
 
   #up(): void {
+    if (this.status === 'dead') throw this.#refused(this.reason);
     report({ kind: 'progress', process: this });
     this.run();
   }

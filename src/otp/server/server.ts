@@ -26,7 +26,8 @@ import { type ArgsOf, begin, type StartOptions } from './start.ts';
  * await counter.call('add', 2); // 7
  * ```
  *
- * A handler that throws ends the process, for its supervisor to start it anew; `ReplyError` is the exception.
+ * A handler that throws ends the process, for its supervisor to start it anew; `ReplyError` is the exception. Nothing
+ * interrupts a handler that computes: it holds up every process of the program. What needs long goes to a worker or a port.
  */
 export abstract class Server {
   readonly #process: ServerProcess = processBeingMade();
@@ -41,12 +42,15 @@ export abstract class Server {
     return undefined;
   }
 
-  /** Cleans up. Called whatever the reason is, unless the process is killed. */
+  /**
+   * Cleans up, before the process ends: whatever the reason is, and whether or not it traps exits; only `kill` leaves no
+   * time for it. What it returns is awaited.
+   */
   terminate(_reason: ExitReason): unknown {
     return undefined;
   }
 
-  /** Called when no message has come for as long as `setTimeout` said. */
+  /** Called when the process had nothing to do for as long as `setTimeout` said. */
   timeout(): unknown {
     return undefined;
   }
@@ -66,9 +70,12 @@ export abstract class Server {
     this.#process.trapExit = trap;
   }
 
-  /** Ends the process when the handler at work is done; a call that it handles is still answered. */
+  /**
+   * Ends the process when the handler at work is done; a call that it handles is still answered. In `init` it ends the
+   * start, with a StartError. An Error as the reason is a crash, and reported as one.
+   */
   protected stop(reason: ExitReason = 'normal'): void {
-    this.#process.exit(reason);
+    this.#process.stop(reason);
   }
 
   /** Has something done before the next message is handled: `handle_continue` of OTP. */
@@ -76,12 +83,15 @@ export abstract class Server {
     this.#process.continueWith(work);
   }
 
-  /** What a handler returns to be answered when a promise settles, while other messages are handled. */
+  /**
+   * What a handler returns to be answered when a promise settles, while other messages are handled. A rejection is the
+   * answer too, and does not end the process.
+   */
   protected later<T>(answer: Promise<T>): Later<T> {
     return new Later(answer);
   }
 
-  /** From now on `timeout()` is called whenever no message has come for `ms`; 0 ends that. */
+  /** From now on `timeout()` is called whenever the process had nothing to do for `ms`; 0 ends that. */
   protected setTimeout(ms: number): void {
     this.#process.setTimeout(ms);
   }
@@ -100,7 +110,8 @@ export abstract class Server {
   }
 
   protected unlink(other: Address): void {
-    unlink(this.#process, other.process());
+    const linked = other.find();
+    if (linked) unlink(this.#process, linked);
   }
 
   /** Asks for a `Down` message when another process ends; at once, if it has ended already. */
