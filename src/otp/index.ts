@@ -1,8 +1,29 @@
 /** The library that apps import as `hearthfw`. It imports nothing else of Hearth and no npm package. */
-export { config } from './config.ts';
+export { type Env, env } from './config/env.ts';
+export { Secret } from './config/secret.ts';
+export { config } from './config/settings.ts';
 export { type DataState, type Device, device } from './device.ts';
 export { type Health, health } from './health.ts';
-export { type Level, type Logger, logger } from './logger.ts';
+export {
+  type Backend,
+  type BackendOptions,
+  consoleBackend,
+  type Fields,
+  type FileBackendOptions,
+  type Formatter,
+  fileBackend,
+  jsonFormatter,
+  type Level,
+  type Logger,
+  type Logging,
+  type LogRecord,
+  logger,
+  logging,
+  type RingBackend,
+  ringBackend,
+  textFormatter,
+  timedTextFormatter,
+} from './logger/index.ts';
 export { type App, run } from './run.ts';
 export { onStop, type StopHandler } from './stop.ts';
 export {

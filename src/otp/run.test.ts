@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { AppMessage, HearthdMessage } from './channel.ts';
 import { createHealth } from './health.ts';
-import { createLogger } from './logger.ts';
+import { createLogger } from './logger/index.ts';
 import { type App, beatInterval, runIn } from './run.ts';
 import { createStopper } from './stop.ts';
 

@@ -1,5 +1,5 @@
 import { type HealthState, healthState } from './health.ts';
-import { type Logger, logger } from './logger.ts';
+import { type Logger, logger, logReports } from './logger/index.ts';
 import { hearthdParent, type Parent } from './parent.ts';
 import { DEFAULT_STOP_DEADLINE_MS, type Stopper, stopper } from './stop.ts';
 
@@ -31,6 +31,7 @@ export interface RunEnvironment {
  * The process stays up until it is stopped, even when nothing else holds it. On a laptop it does the same without hearthd.
  */
 export function run(app: App | (() => void | Promise<void>)): void {
+  logReports(logger);
   runIn(
     {
       parent: hearthdParent(),

@@ -1,4 +1,4 @@
-import { type Logger, logger } from './logger.ts';
+import { type Logger, logger } from './logger/index.ts';
 
 export type StopHandler = () => void | Promise<void>;
 

@@ -33,6 +33,11 @@ export class Ring<T> {
     return value;
   }
 
+  /** The value that `shift` would take out. */
+  peek(): T | undefined {
+    return this.#length === 0 ? undefined : this.#slots[this.#head];
+  }
+
   /** Takes out the first value that `fits`; slow, for what is rare. */
   take(fits: (value: T) => boolean): T | undefined {
     const all = [...this];

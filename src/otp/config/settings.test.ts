@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { loadConfig } from './config.ts';
+import { loadConfig } from './settings.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hearth-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));

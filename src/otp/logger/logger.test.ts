@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { createLogger, type LoggerOptions, MAX_LINE_LENGTH } from './logger.ts';
+import { MAX_LINE_LENGTH } from './format.ts';
+import { createLogger, type LoggerOptions } from './logger.ts';
 
 function capture(options: Partial<LoggerOptions> = {}) {
   const lines: string[] = [];
