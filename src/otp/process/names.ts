@@ -13,6 +13,12 @@ export class AlreadyStartedError extends Error {
   }
 }
 
+/** A name that is kept elsewhere, as a registry does: `{:via, Module, Term}` in OTP. It goes when the process ends. */
+export interface Via {
+  /** @throws AlreadyStartedError */
+  register(process: Process): void;
+}
+
 /** @throws AlreadyStartedError */
 export function register(name: string, process: Process): void {
   const holder = names.get(name);

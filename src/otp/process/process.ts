@@ -25,6 +25,19 @@ export interface Watcher {
   down(target: Process, reason: ExitReason): void;
 }
 
+/** What a process owns outside of itself: entries of registries, tables, timers. */
+export interface Possession {
+  /** The owner has ended, and nobody was told of it yet. Must not throw. */
+  released(owner: Process): void;
+}
+
+/** Looks on as messages are handled: `sys.trace`. */
+export interface Tracer {
+  began(message: Message): void;
+  answered(message: Message, value: unknown): void;
+  failed(message: Message, error: Error): void;
+}
+
 /** All processes that have not ended, by id, in the order of their start. */
 export const processTable = new Map<number, Process>();
 let lastId = 0;
@@ -68,6 +81,8 @@ export abstract class Process implements Runnable {
   /** Who is told of this process' end, and by what it is told of others'. */
   watchers: Set<Watcher> | undefined;
   monitors: Set<Monitor> | undefined;
+  possessions: Set<Possession> | undefined;
+  tracer: Tracer | undefined;
 
   #mailbox: Ring<Message> | undefined;
   #continuations: Ring<() => unknown> | undefined;
@@ -177,6 +192,12 @@ export abstract class Process implements Runnable {
     this.#wake();
   }
 
+  /** What goes with this process, before its links and monitors are told: who takes its place finds the names free. */
+  owns(possession: Possession): void {
+    this.possessions ??= new Set();
+    this.possessions.add(possession);
+  }
+
   watchedBy(watcher: Watcher): void {
     this.watchers ??= new Set();
     this.watchers.add(watcher);
@@ -260,6 +281,9 @@ export abstract class Process implements Runnable {
     for (const timer of this.#timers ?? []) clearTimeout(timer);
     for (const monitor of this.monitors ?? []) monitor[Symbol.dispose]();
     this.dispose();
+    const possessions = this.possessions;
+    this.possessions = undefined;
+    for (const possession of possessions ?? []) possession.released(this);
     announceEnd(this);
   }
 
@@ -286,6 +310,7 @@ export abstract class Process implements Runnable {
     if (this.#long && this.mailboxLength <= this.mailboxWatermark / 2) this.#crossed(false);
     this.handled++;
     this.handling = message;
+    if (this.tracer !== undefined) this.tracer.began(message);
     if (message.kind === 'system') {
       this.#system--;
       this.#perform(message.args[0] as () => unknown, message);
@@ -324,6 +349,7 @@ export abstract class Process implements Runnable {
   }
 
   #done(message: Message | undefined, value: unknown): void {
+    if (this.tracer !== undefined && message) this.tracer.answered(message, value);
     if (value instanceof Later) this.#answerLater(message, value.promise);
     else message?.call?.answer(value);
     this.#rest();
@@ -332,6 +358,7 @@ export abstract class Process implements Runnable {
   #failed(message: Message | undefined, thrown: unknown): void {
     if (this.status === 'dead') return;
     const error = thrownReason(thrown);
+    if (this.tracer !== undefined && message) this.tracer.failed(message, error);
     if (error instanceof ReplyError || message?.kind === 'system') {
       this.#answerError(message, error);
       this.#rest();

@@ -24,6 +24,8 @@ export type Answer<F> = F extends (...args: never[]) => infer R
 
 /** Leads to a server of a known class, so that calls are typed end to end. */
 export class ServerRef<T extends Server> extends Address {
+  /** Never there: without it, TypeScript would take a reference to one server for a reference to any other. */
+  declare protected readonly serves: T;
   readonly #target: Process | string | (() => Process | undefined);
   readonly #timeoutMs: number;
 

@@ -1,7 +1,7 @@
 import { MAX_TIMER_MS } from '../process/deadlines.ts';
 import { StartError, UnknownMessageError } from '../process/errors.ts';
 import type { Message } from '../process/message.ts';
-import { AlreadyStartedError, register, unregister } from '../process/names.ts';
+import { AlreadyStartedError, register, unregister, type Via } from '../process/names.ts';
 import { Process } from '../process/process.ts';
 import { type ExitReason, thrownReason } from '../process/reason.ts';
 import { report } from '../process/reports.ts';
@@ -15,6 +15,8 @@ export type ServerClass<T extends Server = Server> = new () => T;
 export interface ProcessOptions {
   /** A name that nobody else has while the process lives. */
   name?: string | undefined;
+  /** A name in a registry: `via: rooms.key('kitchen')`. */
+  via?: Via | undefined;
   /** How many messages may wait before senders get an `OverloadError`; the default is any number. */
   mailboxLimit?: number | undefined;
   /**
@@ -81,6 +83,7 @@ export class ServerProcess extends Process {
     let result: unknown;
     try {
       if (this.#options.name !== undefined) register(this.#options.name, this);
+      this.#options.via?.register(this);
       if (linked && this.parent) link(this, this.parent);
       result = this.runAs(() => this.server.init(...(args as never[])));
       if (isThenable(result)) return this.#finish(result);

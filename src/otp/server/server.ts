@@ -6,6 +6,7 @@ import { link, unlink } from '../process/signals.ts';
 import type { ServerRef } from './ref.ts';
 import { processBeingMade, type ServerClass, type ServerProcess } from './server-process.ts';
 import { type ArgsOf, begin, type StartOptions } from './start.ts';
+import { state } from './state.ts';
 
 /**
  * A process with state and messages: `GenServer` of OTP. Every public method of a subclass is a message, to be called
@@ -32,6 +33,18 @@ import { type ArgsOf, begin, type StartOptions } from './start.ts';
 export abstract class Server {
   readonly #process: ServerProcess = processBeingMade();
 
+  /**
+   * Its state, for `sys.getState` and `sys.replaceState`: the fields that are not `#private`, unless the class overrides
+   * both accessors. What the fields hold is not copied.
+   */
+  get [state](): unknown {
+    return { ...this };
+  }
+
+  set [state](fields: unknown) {
+    Object.assign(this, fields);
+  }
+
   /** Runs before the first message, with the `args` of the start. Until it is done, `start` waits. */
   init(..._args: never[]): unknown {
     return undefined;
@@ -55,7 +68,10 @@ export abstract class Server {
     return undefined;
   }
 
-  /** This process, as others see it. */
+  /**
+   * This process, as others see it. TypeScript does not know the messages of `this`: to send oneself one, say of which
+   * class, `const me: ServerRef<Counter> = this.self`.
+   */
   protected get self(): ServerRef<this> {
     return this.#process.ref as ServerRef<this>;
   }
