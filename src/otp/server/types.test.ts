@@ -42,7 +42,7 @@ class Plain extends Server {
  * Never run: each line marked below must not compile, and tsc says so when one does. Were it run, most would be refused too,
  * but a device in the field is a bad place to learn it.
  */
-export async function mustNotCompile(ref: ServerRef<Counter>): Promise<void> {
+async function mustNotCompile(ref: ServerRef<Counter>): Promise<void> {
   // @ts-expect-error there is no such message
   await ref.call('subtract', 1);
   // @ts-expect-error an argument of the wrong type
@@ -100,6 +100,7 @@ test('what compiles is what a server is for', async () => {
   expect(await ref.call('add', 0)).toBe(0);
   const any: ServerRef<Server> = ref;
   expect(any.alive).toBe(true);
+  expect(mustNotCompile).toBeTypeOf('function');
   const plain = await start(Plain);
   expect(await plain.within(100).call('ping')).toBe('pong');
   for (const each of [ref, plain]) each.exit('kill');
