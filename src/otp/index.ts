@@ -24,14 +24,34 @@ export {
   textFormatter,
   timedTextFormatter,
 } from './logger/index.ts';
+export type { Address } from './process/address.ts';
+export {
+  CallError,
+  OverloadError,
+  ReplyError,
+  StartError,
+  TimeoutError,
+  UnknownMessageError,
+} from './process/errors.ts';
+export { Down, type Monitor } from './process/monitor.ts';
+export { AlreadyStartedError } from './process/names.ts';
+export type { Later } from './process/process.ts';
+export { describeReason, type ExitReason, isOrderly, Shutdown } from './process/reason.ts';
+export { onReport, type Report } from './process/reports.ts';
+export { Exit } from './process/signals.ts';
 export { type App, run } from './run.ts';
+export { CALL_TIMEOUT_MS, named, type ServerRef } from './server/ref.ts';
+export { Server } from './server/server.ts';
+export type { ServerClass } from './server/server-process.ts';
+export { type StartOptions, start } from './server/start.ts';
 export { onStop, type StopHandler } from './stop.ts';
 export {
   type ChildOptions,
   type ChildSpec,
   child,
   type Restart,
-  type Shutdown,
+  // `Shutdown` is the reason of an end.
+  type Shutdown as ShutdownLimit,
 } from './supervisor/child-spec.ts';
 export { DynamicSupervisorRef, dynamicSupervisor, namedDynamicSupervisor } from './supervisor/dynamic.ts';
 export { SupervisorError } from './supervisor/errors.ts';
