@@ -1,7 +1,15 @@
 /** The library that apps import as `hearthfw`. It imports nothing else of Hearth and no npm package. */
 export { type Env, env } from './config/env.ts';
+export {
+  defineRuntime,
+  RuntimeConfigError,
+  type RuntimeSchema,
+  type RuntimeValues,
+  runtimeConfig,
+} from './config/runtime.ts';
 export { Secret } from './config/secret.ts';
 export { config } from './config/settings.ts';
+export { type Variable, vars } from './config/variable.ts';
 export { type DataState, type Device, device } from './device.ts';
 export { type Health, health } from './health.ts';
 export {
