@@ -91,7 +91,7 @@ export class ServerRef<T extends Server> extends Address {
 
   toString(): string {
     const target = this.#target;
-    return typeof target === 'string' ? target : String(this.find() ?? 'a process that is not there');
+    return typeof target === 'string' ? target : String(this.find() ?? target);
   }
 }
 
