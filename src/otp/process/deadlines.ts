@@ -32,7 +32,8 @@ export class DeadlineList {
     if (this.#last) this.#last.after = node;
     else this.#first = node;
     this.#last = node;
-    this.#timer ??= this.#arm(this.#ms);
+    if (!this.#timer) this.#timer = this.#arm(this.#ms);
+    else if (!node.before) this.#timer.ref();
   }
 
   remove(node: Expiring): void {
@@ -42,11 +43,12 @@ export class DeadlineList {
     if (node.after) node.after.before = node.before;
     else this.#last = node.before;
     node.before = node.after = node.list = undefined;
+    // Who waits for an answer must learn that there is none; where nobody waits, the timer must not hold up the program.
+    if (!this.#first) this.#timer?.unref();
   }
 
   #arm(ms: number): NodeJS.Timeout {
-    // A process that only waits for a deadline has nothing else to live for.
-    return setTimeout(() => this.#expire(), Math.min(MAX_TIMER_MS, Math.max(1, Math.ceil(ms)))).unref();
+    return setTimeout(() => this.#expire(), Math.min(MAX_TIMER_MS, Math.max(1, Math.ceil(ms))));
   }
 
   #expire(): void {
