@@ -1,10 +1,13 @@
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BuildFailure, type BuildOptions, build, type Metafile } from 'esbuild';
 import { FwError } from '../../errors.ts';
+import type { Env } from '../../otp/config/env.ts';
 import { esbuildError, toolkitModule } from '../../project/esbuild.ts';
 import type { Project } from '../../project/load.ts';
 import type { Arch } from '../target.ts';
+import { appEntry, ENTRY, RUNTIME_CONFIG } from './app-entry.ts';
+import { libraryConstants } from './constants.ts';
 import { nativeAddons } from './native-addons.ts';
 import { toolkitLibrary } from './toolkit-library.ts';
 
@@ -21,7 +24,7 @@ export interface Bundle {
 }
 
 /** Modules of our plugins, which are no files: `hearthfw:index.ts`, `addon:x.node`. */
-const PLUGIN_MODULE = /^(hearthfw|addon):/;
+const PLUGIN_MODULE = /^(hearthfw|addon|app-entry):/;
 
 const common = {
   bundle: true,
@@ -47,16 +50,30 @@ const common = {
   define: { __filename: '__hearthFilename', __dirname: '__hearthDirname' },
 } satisfies BuildOptions;
 
-/** The app and all it imports as one module for the pinned Node. */
-export async function bundleApp(project: Project, arch: Arch): Promise<Bundle> {
+/** What the code of a project is built for, where nobody says otherwise. */
+export function envOf({ config }: Project): Env {
+  return config.dev ? 'dev' : 'prod';
+}
+
+/** The app and all it imports as one module for the pinned Node. `config/runtime.ts`, if there is one, runs before it. */
+export async function bundleApp(project: Project, arch: Arch, env: Env = envOf(project)): Promise<Bundle> {
   const addons = new Map<string, Uint8Array>();
   const addonSources = new Map<string, string>();
+  const entry = join(project.dir, project.config.app.entry);
   const result = await build({
     ...common,
-    entryPoints: [join(project.dir, project.config.app.entry)],
+    entryPoints: [existsSync(join(project.dir, RUNTIME_CONFIG)) ? ENTRY : entry],
     absWorkingDir: project.dir,
     outfile: 'app.mjs',
-    plugins: [toolkitLibrary(), nativeAddons(addons, addonSources, arch)],
+    define: { ...common.define, 'process.env.FW_ENV': JSON.stringify(env) },
+    // Merges statements, which makes stepping through the code hard.
+    minifySyntax: env === 'prod',
+    plugins: [
+      appEntry(project.dir, entry),
+      toolkitLibrary(),
+      libraryConstants(env),
+      nativeAddons(addons, addonSources, arch),
+    ],
   }).catch((error: unknown) => {
     throw (
       ownError(error) ??
