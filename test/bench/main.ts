@@ -6,11 +6,13 @@ import { benchBoot } from './boot.ts';
 import { benchBuild } from './build.ts';
 import type { Figure } from './figure.ts';
 import { benchHeart } from './heart.ts';
+import { benchOtp } from './otp.ts';
 
 const suites: Record<string, () => Promise<Figure[]>> = {
   build: benchBuild,
   boot: benchBoot,
   heart: benchHeart,
+  otp: benchOtp,
 };
 
 const wanted = process.argv.slice(2);
