@@ -42,11 +42,33 @@ export {
   UnknownMessageError,
 } from './process/errors.ts';
 export { Down, type Monitor } from './process/monitor.ts';
-export { AlreadyStartedError } from './process/names.ts';
+export { AlreadyStartedError, type Via } from './process/names.ts';
+export { OwnerError } from './process/owner.ts';
 export type { Later } from './process/process.ts';
 export { describeReason, type ExitReason, isOrderly, Shutdown } from './process/reason.ts';
 export { onReport, type Report } from './process/reports.ts';
 export { Exit } from './process/signals.ts';
+export {
+  type BagTable,
+  bagTable,
+  DuplicateRegistry,
+  type Entry,
+  GroupChange,
+  type GroupMonitor,
+  Groups,
+  namedBagTable,
+  namedTable,
+  Registry,
+  type Reply,
+  type SetTable,
+  type TableAccess,
+  TableError,
+  type TableInfo,
+  type TableOptions,
+  TableTransfer,
+  table,
+  tables,
+} from './registry/index.ts';
 export { type App, run } from './run.ts';
 export { CALL_TIMEOUT_MS, named, type ServerRef } from './server/ref.ts';
 export { Server } from './server/server.ts';
