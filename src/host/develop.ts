@@ -77,7 +77,7 @@ interface Prepared {
 /** Writes the app's bundle, and what it finds beside itself on a device, into a folder of the project. */
 async function prepare(dir: string): Promise<Prepared> {
   const project = await loadProject(dir);
-  const bundle = await bundleApp(project, hostArch());
+  const bundle = await bundleApp(project, hostArch(), 'dev');
   const folder = join(project.dir, '.hearth', 'start');
   await mkdir(join(folder, 'data'), { recursive: true });
   const comment = Buffer.from('//# sourceMappingURL=app.mjs.map\n');
@@ -121,8 +121,8 @@ function environment(project: Project, folder: string): NodeJS.ProcessEnv {
   const { app, name, version } = project.config;
   return {
     ...process.env,
-    FW_ENV: 'dev',
     ...app.env,
+    FW_ENV: 'dev',
     HEARTH_PRODUCT: name,
     HEARTH_VERSION: version,
     HEARTH_APP_CONFIG: join(folder, 'config.json'),

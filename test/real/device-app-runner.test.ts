@@ -131,6 +131,19 @@ test('an app starts, is healthy, and stops when asked, in its own order', async 
   expect(output).toEqual(['started', 'info: stopping: hearthd asked', 'info: own stop', 'info: handler']);
 });
 
+test('an app whose configuration is refused is not started again: it would be refused again', async () => {
+  const { until, states, reports } = launch(`
+    import { defineRuntime, run, vars } from LIB;
+    defineRuntime({ port: vars.int('PORT'), token: vars.secret('TOKEN') });
+    run(() => {});
+  `);
+  const reason =
+    'the app exited with 78: the runtime configuration is refused: PORT is not set (expected an integer); TOKEN is not set (expected a secret)';
+  expect(await until('failed')).toEqual({ name: 'failed', reason });
+  expect(names(states)).toEqual(['starting', 'failed']);
+  expect(reports).toEqual([reason]);
+});
+
 test('an app that throws at import is restarted with back-off, then failed, with file, line and reason', async () => {
   const { until, states, reports } = launch(`
     console.log('importing');

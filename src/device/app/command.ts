@@ -37,6 +37,7 @@ export function appEnvironment(
     NODE_ENV: 'production',
     // The app's own variables may replace those above, never those below.
     ...info.app.env,
+    FW_ENV: info.dev ? 'dev' : 'prod',
     HEARTH_TARGET: boot.target,
     HEARTH_SLOT: boot.slot,
     HEARTH_UUID: boot.uuid,

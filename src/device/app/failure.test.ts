@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { explainEnd, findThrown } from './failure.ts';
+import { explainEnd, findThrown, isConfigRefused } from './failure.ts';
 
 const thrown = `file:///srv/app/app.mjs:12
 throw new Error('no sensor');
@@ -55,6 +55,17 @@ test('the last error counts, and one without a stack has no place', () => {
     where: undefined,
   });
   expect(findThrown(['all is well', 'Errors: none of them'])).toBeUndefined();
+});
+
+test('a configuration that is refused is told whole, and only where it can be one', () => {
+  const line =
+    `the runtime configuration is refused: ${'A is not set (expected a text); '.repeat(20)}`.trim();
+  const tail = ['TypeError: of something else', line];
+  const end = { kind: 'exit', code: 78 } as const;
+  expect(explainEnd(end, 'import', tail)).toBe(`the app exited with 78: ${line}`);
+  expect(isConfigRefused(end, 'import')).toBe(true);
+  expect(isConfigRefused(end, 'up')).toBe(false);
+  expect(isConfigRefused({ kind: 'exit', code: 1 }, 'import')).toBe(false);
 });
 
 test('without an error the last line has to do', () => {

@@ -1,3 +1,5 @@
+import { CONFIG_EXIT_CODE } from '../../otp/config/exit-code.ts';
+
 /** How a run of the app ended. */
 export type End =
   | { kind: 'exit'; code: number }
@@ -14,12 +16,22 @@ export type Phase = 'import' | 'start' | 'up';
 export function explainEnd(end: End, phase: Phase, tail: readonly string[]): string {
   const how = howItEnded(end, phase);
   if (end.kind === 'killed' || end.kind === 'spawn' || sentFromOutside(end)) return how;
+  if (isConfigRefused(end, phase)) {
+    const refused = tail.findLast((line) => line.includes('configuration is refused'));
+    // The whole line: it names every variable.
+    if (refused) return `the app exited with ${CONFIG_EXIT_CODE}: ${refused.trim()}`;
+  }
   const thrown = findThrown(tail);
   if (!thrown) {
     const last = tail.findLast((line) => !FOOTER.test(line));
     return last ? `${how}; its last line was: ${last.trim().slice(0, 200)}` : how;
   }
   return `${how}: ${thrown.error}${thrown.where ? ` at ${thrown.where}` : ''}`;
+}
+
+/** The app's `config/runtime.ts` was not content with its environment, which is the same at every start of this boot. */
+export function isConfigRefused(end: End, phase: Phase): boolean {
+  return end.kind === 'exit' && end.code === CONFIG_EXIT_CODE && phase === 'import';
 }
 
 /** These are not the app's own doing: what it wrote last has nothing to do with them. */

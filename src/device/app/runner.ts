@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { type AppMessage, type HearthdMessage, parseAppMessage } from '../../otp/channel.ts';
-import { type End, explainEnd, type Phase } from './failure.ts';
+import { type End, explainEnd, isConfigRefused, type Phase } from './failure.ts';
 import { type Output, readOutput } from './output.ts';
 import { decide, type RestartLimits, recentEnds } from './policy.ts';
 
@@ -191,7 +191,9 @@ export function createRunner(options: RunnerOptions, effects: RunnerEffects): Ap
     const now = effects.now();
     ends = recentEnds([...ends, now], now, options);
     const reason = explainEnd(end, current.phase, output?.tail() ?? []);
-    const decision = decide(ends, now, options);
+    const decision = isConfigRefused(end, current.phase)
+      ? ({ kind: 'give-up' } as const)
+      : decide(ends, now, options);
     if (decision.kind === 'give-up') {
       effects.onReport(reason);
       enter({ name: 'failed', reason });

@@ -6,13 +6,8 @@ import { inspect } from 'node:util';
 import { expect, expectTypeOf, test } from 'vitest';
 import { textFormatter } from '../logger/index.ts';
 import { plain } from '../logger/plain.ts';
-import {
-  CONFIG_EXIT_CODE,
-  defineRuntime,
-  RuntimeConfigError,
-  readRuntime,
-  runtimeConfig,
-} from './runtime.ts';
+import { CONFIG_EXIT_CODE } from './exit-code.ts';
+import { defineRuntime, RuntimeConfigError, readRuntime, runtimeConfig } from './runtime.ts';
 import { Secret } from './secret.ts';
 import { vars } from './variable.ts';
 

@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs';
 import { env } from './env.ts';
+import { CONFIG_EXIT_CODE } from './exit-code.ts';
 import { Variable } from './variable.ts';
 
 /** Variables, perhaps in groups. */
@@ -15,9 +16,6 @@ export type RuntimeValues<S> = {
       ? RuntimeValues<S[K]>
       : never;
 };
-
-/** The exit code of an app whose configuration is refused: EX_CONFIG of sysexits(3). Starting it again would not help. */
-export const CONFIG_EXIT_CODE = 78;
 
 /** Environment variables that are missing or malformed: all of them. */
 export class RuntimeConfigError extends Error {
