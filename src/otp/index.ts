@@ -1,4 +1,12 @@
 /** The library that apps import as `hearthfw`. It imports nothing else of Hearth and no npm package. */
+
+export {
+  type Application,
+  type ApplicationEnd,
+  Applications,
+  startApplications,
+} from './application/application.ts';
+export { ApplicationError } from './application/order.ts';
 export { type Env, env } from './config/env.ts';
 export {
   defineRuntime,
@@ -93,3 +101,5 @@ export {
   startSupervisor,
   supervisor,
 } from './supervisor/supervisor.ts';
+export { type Outcome, Task, type TaskOptions } from './task/task.ts';
+export { namedTaskSupervisor, TaskSupervisorRef, taskSupervisor } from './task/task-supervisor.ts';

@@ -1,0 +1,145 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { processTable } from '../process/process.ts';
+import { Server } from '../server/server.ts';
+import { start } from '../server/start.ts';
+import { startSupervisor, supervisor } from '../supervisor/supervisor.ts';
+import { Task } from './task.ts';
+import { namedTaskSupervisor, taskSupervisor } from './task-supervisor.ts';
+
+let before = 0;
+beforeEach(() => {
+  before = processTable.size;
+});
+afterEach(() => expect(processTable.size).toBe(before));
+
+const never = (signal: AbortSignal) =>
+  new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))));
+const deaf = () => new Promise<never>(() => {});
+const fails = () => Promise.reject(new Error('no luck'));
+
+class Owner extends Server {
+  task: Task<unknown> | undefined;
+  begin(work: (signal: AbortSignal) => unknown): void {
+    this.task = Task.async(work);
+  }
+  async beginLater(work: (signal: AbortSignal) => unknown): Promise<void> {
+    await null;
+    this.task = Task.async(work, { owner: this.self });
+  }
+  async supervised(work: (signal: AbortSignal) => unknown, link: boolean): Promise<boolean> {
+    const tasks = namedTaskSupervisor('tasks');
+    const task = await (link ? tasks.async(work) : tasks.asyncNoLink(work));
+    return (await task.yield(60_000))?.ok ?? false;
+  }
+  crash(): void {
+    throw new Error('crashed');
+  }
+}
+
+test('await gives the result, or what it died of', async () => {
+  expect(await Task.async(() => 7).await()).toBe(7);
+  const failing = Task.async(fails);
+  await expect(failing.await()).rejects.toMatchObject({ code: 'call-failed', cause: { message: 'no luck' } });
+});
+
+test('await that takes too long kills the task and aborts its signal', async () => {
+  let aborted = false;
+  const task = Task.async((signal) => {
+    signal.addEventListener('abort', () => {
+      aborted = true;
+    });
+    return deaf();
+  });
+  await expect(task.await(5)).rejects.toMatchObject({ code: 'call-timeout' });
+  expect([task.alive, aborted]).toEqual([false, true]);
+});
+
+test('yield may be asked again', async () => {
+  let finish: (value: string) => void = () => {};
+  const task = Task.async(() => new Promise<string>((resolve) => (finish = resolve)));
+  expect(await task.yield(1)).toBeUndefined();
+  finish('done');
+  expect(await task.yield()).toEqual({ ok: true, value: 'done' });
+  expect(await task.yield()).toEqual({ ok: true, value: 'done' });
+  expect(await Task.async(fails).yield()).toMatchObject({ ok: false, reason: { message: 'no luck' } });
+});
+
+test('shutdown asks, then kills', async () => {
+  expect(await Task.async(never).shutdown()).toBeUndefined();
+  expect(await Task.async(deaf).shutdown(5)).toBeUndefined();
+  expect(await Task.async(deaf).shutdown('brutal')).toBeUndefined();
+  const done = Task.async(() => 1);
+  await done.await();
+  expect(await done.shutdown()).toEqual({ ok: true, value: 1 });
+});
+
+test.each(['begin', 'beginLater'] as const)('a task and its owner share their end (%s)', async (how) => {
+  const owner = await start(Owner);
+  let aborted = false;
+  await owner.call(how, async (signal) => {
+    signal.addEventListener('abort', () => {
+      aborted = true;
+    });
+    return deaf();
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  owner.exit('kill');
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(aborted).toBe(true);
+  // It ignores its signal, and was only asked: `terminate` waits for it, so it goes by hand.
+  for (const process of processTable.values()) if (process.parent === owner.find()) process.kill('killed');
+  const other = await start(Owner);
+  await other.call(how, fails);
+  expect(await other.ended()).toMatchObject({ message: 'no luck' });
+});
+
+test('under a supervisor: linked to the owner, or not', async () => {
+  const top = await startSupervisor(supervisor({ children: [taskSupervisor({ name: 'tasks' })] }));
+  const owner = await start(Owner);
+  expect(await owner.call('supervised', fails, false)).toBe(false);
+  expect(await owner.call('supervised', () => 1, true)).toBe(true);
+  const ended = owner.ended();
+  // The handler at work finishes; then its owner goes as its task went.
+  expect(await owner.call('supervised', fails, true)).toBe(false);
+  expect(await ended).toMatchObject({ message: 'no luck' });
+  const tasks = namedTaskSupervisor('tasks');
+  const task = await tasks.asyncNoLink(never);
+  expect((await tasks.children()).map(({ ref }) => String(ref))).toEqual([String(task)]);
+  await top.stop();
+  expect(task.alive).toBe(false);
+});
+
+test('a stream of tasks: order, how many at a time, failures, leaving early', async () => {
+  const tasks = await startSupervisor(taskSupervisor());
+  let running = 0;
+  let most = 0;
+  const finish: (() => void)[] = [];
+  const work = async (item: number): Promise<number> => {
+    most = Math.max(most, ++running);
+    // The second of each pair ends first.
+    if (item % 2 === 0) await new Promise<void>((resolve) => finish.push(resolve));
+    else finish.pop()?.();
+    running--;
+    if (item === 3) throw new Error('three');
+    return item;
+  };
+  const got: unknown[] = [];
+  for await (const outcome of tasks.asyncStream([0, 1, 2, 3], work, { maxConcurrency: 2 }))
+    got.push(outcome.ok ? outcome.value : (outcome.reason as Error).message);
+  expect(got).toEqual([0, 1, 2, 'three']);
+  expect(most).toBe(2);
+  const unordered: unknown[] = [];
+  for await (const outcome of tasks.asyncStream(
+    [1, 0],
+    (item) => (item === 1 ? new Promise((resolve) => setTimeout(resolve, 20, item)) : item),
+    { maxConcurrency: 2, ordered: false },
+  ))
+    unordered.push(outcome.ok && outcome.value);
+  expect(unordered).toEqual([0, 1]);
+  for await (const outcome of tasks.asyncStream([1, 2, 3], deaf, { maxConcurrency: 3, timeoutMs: 5 })) {
+    expect(outcome).toEqual({ ok: false, reason: 'killed' });
+    break;
+  }
+  expect(await tasks.children()).toEqual([]);
+  await tasks.stop();
+});
