@@ -139,6 +139,34 @@ test("a link to the dead is a signal 'noproc'; to nobody, an error; of the dead,
   expect(fate(c)).toBe('alive');
 });
 
+test('code of a process that was killed starts no linked child', async () => {
+  let open: () => void = () => undefined;
+  const until = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  let began = 0;
+  let outcome: Promise<unknown> = Promise.resolve();
+  class Child extends Server {
+    override init(): void {
+      began++;
+    }
+  }
+  class Parent extends Server {
+    async late(): Promise<void> {
+      await until;
+      outcome = this.start(Child).catch((error: unknown) => error);
+    }
+  }
+  const parent = await start(Parent);
+  parent.cast('late');
+  await new Promise(setImmediate);
+  parent.exit('kill');
+  open();
+  await new Promise(setImmediate);
+  expect(await outcome).toMatchObject({ code: 'start-failed', reason: 'noproc' });
+  expect(began).toBe(0);
+});
+
 test('links are made once, are to others, and end with unlink', async () => {
   const [a, b] = [await node(), await node()];
   await a.call('tie', a);

@@ -85,6 +85,8 @@ export class ServerProcess extends Process {
       if (this.#options.name !== undefined) register(this.#options.name, this);
       this.#options.via?.register(this);
       if (linked && this.parent) link(this, this.parent);
+      // Its parent was killed, and what is left of a handler of it starts a child.
+      if (this.reason) throw this.reason;
       result = this.runAs(() => this.server.init(...(args as never[])));
       if (isThenable(result)) return this.#finish(result);
     } catch (thrown) {
