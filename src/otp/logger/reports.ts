@@ -28,6 +28,16 @@ function writeReport(log: Logger, report: Report): void {
         reason: report.reason,
       });
       return;
+    case 'unanswered':
+      log.warning(`${process} had an error for nobody: ${describeReason(report.error)}`, {
+        ...(report.message && { message: messageText(report.message) }),
+        reason: report.error,
+      });
+      return;
+    case 'long-mailbox':
+      if (report.long) log.warning(`${process} has a long mailbox: ${report.waiting} messages wait`);
+      else log.notice(`${process} has no long mailbox any more: ${report.waiting} messages wait`);
+      return;
     case 'supervisor': {
       const message = `${process}: child ${report.child}: ${report.what}: ${describeReason(report.reason)}`;
       if (isOrderly(report.reason)) log.info(message);
