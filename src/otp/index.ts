@@ -1,5 +1,6 @@
 /** The library that apps import as `hearthfw`. It imports nothing else of Hearth and no npm package. */
 
+export { AgentRef, agent, namedAgent, startAgent } from './agent/agent.ts';
 export {
   type Application,
   type ApplicationEnd,
@@ -103,3 +104,4 @@ export {
 } from './supervisor/supervisor.ts';
 export { type Outcome, Task, type TaskOptions } from './task/task.ts';
 export { namedTaskSupervisor, TaskSupervisorRef, taskSupervisor } from './task/task-supervisor.ts';
+export * as timer from './timer/timer.ts';
