@@ -2,6 +2,8 @@ import { type HealthState, healthState } from './health.ts';
 import { type Logger, logger, logReports } from './logger/index.ts';
 import { hearthdParent, type Parent } from './parent.ts';
 import { DEFAULT_STOP_DEADLINE_MS, type Stopper, stopper } from './stop.ts';
+import type { ChildSpec } from './supervisor/child-spec.ts';
+import { supervisedApp } from './supervisor/supervised-app.ts';
 
 /** An app: something that starts, and perhaps something to do when it is asked to stop. */
 export interface App {
@@ -9,6 +11,8 @@ export interface App {
   start(): void | Promise<void>;
   /** Runs before the `onStop` handlers, under the same deadline. */
   stop?(): void | Promise<void>;
+  /** Fulfilled when the app has ended by itself, with the error if that was a failure. Asked for once it has started. */
+  ended?(): Promise<Error | undefined>;
 }
 
 export interface RunEnvironment {
@@ -28,9 +32,12 @@ export interface RunEnvironment {
  * has resolved, and stops it in order on SIGTERM, Ctrl-C, hearthd's `stop`, or hearthd's death. When `start` fails
  * the error is logged and the process exits with 1; hearthd restarts it.
  *
+ * A supervision tree is an app: `run(supervisor({ children }))`. When its top gives up, one report of that is logged and
+ * the process exits with 1.
+ *
  * The process stays up until it is stopped, even when nothing else holds it. On a laptop it does the same without hearthd.
  */
-export function run(app: App | (() => void | Promise<void>)): void {
+export function run(app: App | ChildSpec | (() => void | Promise<void>)): void {
   logReports(logger);
   runIn(
     {
@@ -42,8 +49,13 @@ export function run(app: App | (() => void | Promise<void>)): void {
       onSignal: (signal, listener) => process.once(signal, listener),
       exit: (code) => process.exit(code),
     },
-    typeof app === 'function' ? { start: app } : app,
+    appOf(app),
   );
+}
+
+function appOf(app: App | ChildSpec | (() => void | Promise<void>)): App {
+  if (typeof app === 'function') return { start: app };
+  return 'restart' in app ? supervisedApp(app) : app;
 }
 
 /** Five beats per timeout: four may be late before the app counts as hung. */
@@ -80,6 +92,16 @@ export function runIn(env: RunEnvironment, app: App): void {
 
   const started = (): void => {
     if (!health.spoken && !stopping) health.ok();
+    app.ended?.().then(ended, ended);
+  };
+  const ended = (error: Error | undefined): void => {
+    if (stopping) return;
+    if (error === undefined) {
+      stop(DEFAULT_STOP_DEADLINE_MS, 'the app has ended');
+      return;
+    }
+    log.critical('the app crashed', { error });
+    env.exit(1);
   };
   const failed = (error: unknown): void => {
     if (stopping) return;
