@@ -1,5 +1,5 @@
-import { MAX_TIMER_MS } from './deadlines.ts';
 import { OverloadError, ReplyError } from './errors.ts';
+import { Mailbox } from './mailbox.ts';
 import { Message } from './message.ts';
 import type { Monitor } from './monitor.ts';
 import type { PendingCall } from './pending-call.ts';
@@ -9,6 +9,7 @@ import { Ring } from './ring.ts';
 import { enqueue, type Runnable } from './scheduler.ts';
 import { announceEnd } from './signals.ts';
 import { isThenable } from './thenable.ts';
+import { checkTimerMs, Timers } from './timers.ts';
 
 export type Status = 'starting' | 'running' | 'suspended' | 'exiting' | 'dead';
 
@@ -84,19 +85,17 @@ export abstract class Process implements Runnable {
   possessions: Set<Possession> | undefined;
   tracer: Tracer | undefined;
 
-  #mailbox: Ring<Message> | undefined;
+  #mailbox: Mailbox | undefined;
   #continuations: Ring<() => unknown> | undefined;
   /** Calls whose answers were promised for later. */
   #promised: Set<PendingCall> | undefined;
-  #timers: Set<NodeJS.Timeout> | undefined;
+  #timers: Timers | undefined;
   #abort: AbortController | undefined;
   #queued = false;
   /** A handler, or `terminate`, has begun and is not done: it runs, waits for a promise, or woke whoever runs now. */
   #atWork = false;
   /** The watermark was reached, and the mailbox is not yet down to half of it. */
   #long = false;
-  /** System messages that wait among the others. */
-  #system = 0;
 
   constructor(parent: Process | undefined) {
     this.parent = parent;
@@ -158,30 +157,18 @@ export abstract class Process implements Runnable {
       message.call?.refuse(this.reason ?? 'noproc');
       return;
     }
-    this.#mailbox ??= new Ring();
+    this.#mailbox ??= new Mailbox();
     this.#mailbox.push(message);
-    if (message.kind === 'system') this.#system++;
     if (this.#mailbox.length >= this.mailboxWatermark && !this.#long) this.#crossed(true);
     this.#wake();
   }
 
   /** Delivers an info message after a while, unless it is disposed of first. Goes when the process goes. */
   sendAfter(ms: number, message: unknown): Disposable {
-    if (!(ms >= 0 && ms <= MAX_TIMER_MS)) throw new RangeError(`not a time in milliseconds: ${ms}`);
+    checkTimerMs(ms);
     if (this.status === 'dead') return { [Symbol.dispose]: () => undefined };
-    this.#timers ??= new Set();
-    const timers = this.#timers;
-    const timer = setTimeout(() => {
-      timers.delete(timer);
-      this.admit(new Message('info', '', [message]));
-    }, ms);
-    timers.add(timer);
-    return {
-      [Symbol.dispose]: () => {
-        timers.delete(timer);
-        clearTimeout(timer);
-      },
-    };
+    this.#timers ??= new Timers();
+    return this.#timers.after(ms, () => this.admit(new Message('info', '', [message])));
   }
 
   /** Has something done before the next message: `handle_continue` of OTP. */
@@ -278,7 +265,7 @@ export abstract class Process implements Runnable {
     const mailbox = this.#mailbox;
     this.#mailbox = this.#continuations = this.#promised = undefined;
     for (const { call } of mailbox ?? []) call?.refuse(reason);
-    for (const timer of this.#timers ?? []) clearTimeout(timer);
+    this.#timers?.clear();
     for (const monitor of this.monitors ?? []) monitor[Symbol.dispose]();
     this.dispose();
     const possessions = this.possessions;
@@ -293,7 +280,7 @@ export abstract class Process implements Runnable {
 
   #ready(): boolean {
     if (this.#atWork) return false;
-    if (this.status === 'suspended') return this.#system > 0;
+    if (this.status === 'suspended') return (this.#mailbox?.system ?? 0) > 0;
     return this.status === 'running' && (this.mailboxLength > 0 || (this.#continuations?.length ?? 0) > 0);
   }
 
@@ -304,17 +291,14 @@ export abstract class Process implements Runnable {
   }
 
   #next(): void {
-    const suspended = this.status === 'suspended';
-    const message = suspended ? this.#mailbox?.take(({ kind }) => kind === 'system') : this.#mailbox?.shift();
+    const message = this.status === 'suspended' ? this.#mailbox?.nextSystem() : this.#mailbox?.next();
     if (!message) return;
     if (this.#long && this.mailboxLength <= this.mailboxWatermark / 2) this.#crossed(false);
     this.handled++;
     this.handling = message;
     if (this.tracer !== undefined) this.tracer.began(message);
-    if (message.kind === 'system') {
-      this.#system--;
-      this.#perform(message.args[0] as () => unknown, message);
-    } else this.#perform(undefined, message);
+    if (message.kind === 'system') this.#perform(message.args[0] as () => unknown, message);
+    else this.#perform(undefined, message);
   }
 
   #crossed(long: boolean): void {

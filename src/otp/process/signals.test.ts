@@ -137,6 +137,7 @@ test("a link to the dead is a signal 'noproc'; to nobody, an error; of the dead,
   open();
   await new Promise(setImmediate);
   expect(fate(c)).toBe('alive');
+  expect(process(c).links).toBeUndefined();
 });
 
 test('code of a process that was killed starts no linked child', async () => {

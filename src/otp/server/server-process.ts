@@ -7,6 +7,7 @@ import { type ExitReason, thrownReason } from '../process/reason.ts';
 import { report } from '../process/reports.ts';
 import { link, unlink } from '../process/signals.ts';
 import { isThenable } from '../process/thenable.ts';
+import { checkTimerMs } from '../process/timers.ts';
 import { ServerRef } from './ref.ts';
 import { handlerOf, type Server } from './server.ts';
 
@@ -98,7 +99,7 @@ export class ServerProcess extends Process {
 
   /** Calls `timeout()` of the server whenever it had nothing to do for so long; 0 ends that. */
   setTimeout(ms: number): void {
-    if (!(ms >= 0 && ms <= MAX_TIMER_MS)) throw new RangeError(`not a time in milliseconds: ${ms}`);
+    checkTimerMs(ms);
     this.#silenceMs = ms;
     this.timesIdle = ms > 0;
     this.idleSince = performance.now();
