@@ -129,16 +129,20 @@ function onAppState(state: AppState): void {
     else if (!wasHealthy) say(`the app is healthy again, pid ${state.pid}`);
   }
   wasHealthy = state.name === 'healthy';
-  if (state.name === 'failed') onAppFailed();
+  if (state.name === 'failed') onAppFailed(state.refused);
 }
 
-function onAppFailed(): void {
+function onAppFailed(refused = false): void {
   const { maxRestarts, restartWindowMs } = info.app;
   say(
-    `the app has failed: more than ${maxRestarts} restarts in ${restartWindowMs / 1000} s. It stays down, the device stays up`,
+    refused
+      ? 'the app has failed: its configuration is refused at every start. It stays down, the device stays up'
+      : `the app has failed: more than ${maxRestarts} restarts in ${restartWindowMs / 1000} s. It stays down, the device stays up`,
   );
   say(
-    'to mend it: run the app on your machine (node src/app.ts), correct what it says above, and install the new firmware',
+    refused
+      ? 'to mend it: set the variables that it names above, and install the new firmware'
+      : 'to mend it: run the app on your machine (node src/app.ts), correct what it says above, and install the new firmware',
   );
   if (info.app.onUnhealthy !== 'reboot') return;
   const reason = rebootReason(boot.resetCause);

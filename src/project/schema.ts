@@ -58,7 +58,7 @@ export const appSchema = z.strictObject({
       z.string(),
     )
     .default({})
-    .describe('Environment variables of the app.'),
+    .describe('Environment variables of the app; `config/runtime.ts` reads and checks them.'),
   nodeArgs: z.array(z.string()).default([]).describe('Arguments of node itself, before the app.'),
 });
 
@@ -88,7 +88,9 @@ export const configSchema = z.strictObject({
   dev: z
     .boolean()
     .default(false)
-    .describe('A development firmware: root shells and live code are allowed. Never ship one.'),
+    .describe(
+      'A development firmware: root shells and live code are allowed, and its code is built with `FW_ENV` `dev`, not `prod`. Never ship one.',
+    ),
   network: networkSchema.default({ dhcp: true }).describe('The wired network.'),
   sshKeys: z
     .array(sshKey)

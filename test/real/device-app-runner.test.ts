@@ -139,7 +139,7 @@ test('an app whose configuration is refused is not started again: it would be re
   `);
   const reason =
     'the app exited with 78: the runtime configuration is refused: PORT is not set (expected an integer); TOKEN is not set (expected a secret)';
-  expect(await until('failed')).toEqual({ name: 'failed', reason });
+  expect(await until('failed')).toEqual({ name: 'failed', reason, refused: true });
   expect(names(states)).toEqual(['starting', 'failed']);
   expect(reports).toEqual([reason]);
 });

@@ -17,7 +17,7 @@ export function explainEnd(end: End, phase: Phase, tail: readonly string[]): str
   const how = howItEnded(end, phase);
   if (end.kind === 'killed' || end.kind === 'spawn' || sentFromOutside(end)) return how;
   if (isConfigRefused(end, phase)) {
-    const refused = tail.findLast((line) => line.includes('configuration is refused'));
+    const refused = tail.findLast((line) => line.includes('the runtime configuration is refused'));
     // The whole line: it names every variable.
     if (refused) return `the app exited with ${CONFIG_EXIT_CODE}: ${refused.trim()}`;
   }

@@ -12,8 +12,8 @@ export type AppState =
   | { name: 'unhealthy'; pid: number; reason: string }
   /** Between an end and the next start. */
   | { name: 'waiting'; reason: string; delayMs: number }
-  /** Given up: too many restarts. Stays so until the next boot or update. */
-  | { name: 'failed'; reason: string }
+  /** Given up: too many restarts, or a configuration that is `refused` at each. Stays so until the next boot or update. */
+  | { name: 'failed'; reason: string; refused?: true }
   | { name: 'stopping'; pid: number };
 
 export interface RunnerOptions extends RestartLimits {
@@ -191,12 +191,11 @@ export function createRunner(options: RunnerOptions, effects: RunnerEffects): Ap
     const now = effects.now();
     ends = recentEnds([...ends, now], now, options);
     const reason = explainEnd(end, current.phase, output?.tail() ?? []);
-    const decision = isConfigRefused(end, current.phase)
-      ? ({ kind: 'give-up' } as const)
-      : decide(ends, now, options);
+    const refused = isConfigRefused(end, current.phase);
+    const decision = refused ? ({ kind: 'give-up' } as const) : decide(ends, now, options);
     if (decision.kind === 'give-up') {
       effects.onReport(reason);
-      enter({ name: 'failed', reason });
+      enter({ name: 'failed', reason, ...(refused ? { refused } : {}) });
       return;
     }
     effects.onReport(`${reason}; restarting ${decision.delayMs === 0 ? 'now' : `in ${decision.delayMs} ms`}`);
