@@ -8,6 +8,7 @@ import { report } from './reports.ts';
 import { Ring } from './ring.ts';
 import { enqueue, type Runnable } from './scheduler.ts';
 import { announceEnd } from './signals.ts';
+import type { SmallSet } from './small-set.ts';
 import { isThenable } from './thenable.ts';
 import { checkTimerMs, Timers } from './timers.ts';
 
@@ -78,7 +79,7 @@ export abstract class Process implements Runnable {
   /** How many waiting messages are worth a report. */
   mailboxWatermark = Infinity;
 
-  links: Set<Process> | undefined;
+  links: SmallSet<Process> | undefined;
   /** Who is told of this process' end, and by what it is told of others'. */
   watchers: Set<Watcher> | undefined;
   monitors: Set<Monitor> | undefined;

@@ -2,6 +2,7 @@ import { Message } from './message.ts';
 import type { Process } from './process.ts';
 import type { ExitReason } from './reason.ts';
 import { Ring } from './ring.ts';
+import { SmallSet } from './small-set.ts';
 
 /** A message to a process that traps exits: one that it is linked to has ended. */
 export class Exit {
@@ -21,9 +22,9 @@ export function link(a: Process, b: Process): void {
     exitSignal(a, 'noproc', b);
     return;
   }
-  a.links ??= new Set();
+  a.links ??= new SmallSet();
   a.links.add(b);
-  b.links ??= new Set();
+  b.links ??= new SmallSet();
   b.links.add(a);
 }
 
