@@ -102,6 +102,7 @@ export {
   startSupervisor,
   supervisor,
 } from './supervisor/supervisor.ts';
+export * as sys from './sys/index.ts';
 export { type Outcome, Task, type TaskOptions } from './task/task.ts';
 export { namedTaskSupervisor, TaskSupervisorRef, taskSupervisor } from './task/task-supervisor.ts';
 export * as timer from './timer/timer.ts';
