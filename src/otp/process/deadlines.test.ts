@@ -54,3 +54,16 @@ test('a time longer than a timer can be is not over at once', () => {
   vi.advanceTimersByTime(1);
   expect(expired).toEqual(['a']);
 });
+
+test('whoever waits holds the program up; a list where nobody waits does not', () => {
+  vi.useRealTimers();
+  const holding = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const before = holding();
+  const list = deadlineList(54_321);
+  for (const node of [waiting('a', []), waiting('b', [])]) {
+    list.add(node);
+    expect(holding()).toBe(before + 1);
+    list.remove(node);
+    expect(holding()).toBe(before);
+  }
+});

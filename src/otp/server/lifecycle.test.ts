@@ -56,6 +56,9 @@ class Life extends Server {
     this.#log('done');
     return 'answered';
   }
+  wait(until: Promise<unknown>): Promise<unknown> {
+    return until;
+  }
   fail(): void {
     throw new Error('boom');
   }
@@ -245,6 +248,27 @@ test('a request to end that comes from within another start does not interrupt t
   expect(log).toEqual(['still at work', 'done', 'terminate']);
 });
 
+test('what init does, the new process does: it may call who starts it', async () => {
+  let pong: Promise<string> | undefined;
+  class Child extends Server {
+    override init(parent: ServerRef<Parent>): void {
+      pong = parent.call('ping');
+    }
+  }
+  class Parent extends Server {
+    ping(): string {
+      return 'pong';
+    }
+    begin(): Promise<unknown> {
+      const me: ServerRef<Parent> = this.self;
+      return this.start(Child, { args: [me] });
+    }
+  }
+  const parent = await start(Parent);
+  await parent.call('begin');
+  expect(await pong).toBe('pong');
+});
+
 test('terminate may take its time, and a second request changes nothing; kill does not wait for it', async () => {
   let finish: () => void = () => undefined;
   const atEnd = () => new Promise<void>((resolve) => (finish = resolve));
@@ -353,13 +377,13 @@ test('timeout() does not come while a handler is at work: its silence begins whe
   const { log, ref: starting } = life();
   const ref = await starting;
   await ref.call('patience', 100);
-  const busy = start(Life, { args: [() => undefined] });
-  await busy;
-  const held = ref.call('quitSlowly', new Promise((resolve) => setTimeout(resolve, 350)));
-  await vi.advanceTimersByTimeAsync(300);
+  const held = ref.call('wait', new Promise((resolve) => setTimeout(resolve, 350)));
+  await vi.advanceTimersByTimeAsync(350);
+  await held;
+  await vi.advanceTimersByTimeAsync(90);
   expect(log).toEqual(['init']);
   await vi.advanceTimersByTimeAsync(100);
-  expect(await held).toBe('answered');
+  expect(log).toEqual(['init', 'timeout']);
 });
 
 test('sendAfter: comes as info, unless it is cancelled or the process has gone', async () => {

@@ -303,7 +303,9 @@ test('two that answer each other through promises keep no timer out', async () =
 
 test('a listener that throws is removed, and hurts neither the process nor the others', async () => {
   const warned = new Promise<Error>((resolve) => process.once('warning', resolve));
-  const stop = onReport(() => {
+  let told = 0;
+  onReport(() => {
+    told++;
     throw new Error('bad backend');
   });
   const ref = await start(Worker);
@@ -311,5 +313,24 @@ test('a listener that throws is removed, and hurts neither the process nor the o
   expect(await ref.ended()).toMatchObject({ message: 'thrown: x' });
   expect(kinds()).toEqual(['crash']);
   expect((await warned).message).toContain('bad backend');
-  stop();
+  expect(told).toBe(1);
+});
+
+test('handlers that take long leave timers their turn between them', async () => {
+  class Heavy extends Server {
+    spin(ms: number): void {
+      const until = performance.now() + ms;
+      while (performance.now() < until);
+    }
+  }
+  const [heavy, other] = [await start(Heavy), await start(Heavy)];
+  let turns = 0;
+  const counting = setInterval(() => turns++, 1);
+  for (let i = 0; i < 150; i++) {
+    heavy.cast('spin', 0.2);
+    other.cast('spin', 0.2);
+  }
+  await heavy.call('spin', 0);
+  clearInterval(counting);
+  expect(turns).toBeGreaterThan(0);
 });
