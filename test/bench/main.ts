@@ -7,12 +7,14 @@ import { benchBuild } from './build.ts';
 import type { Figure } from './figure.ts';
 import { benchHeart } from './heart.ts';
 import { benchOtp } from './otp.ts';
+import { benchOtpLogger } from './otp-logger.ts';
 
 const suites: Record<string, () => Promise<Figure[]>> = {
   build: benchBuild,
   boot: benchBoot,
   heart: benchHeart,
   otp: benchOtp,
+  'otp-logger': benchOtpLogger,
 };
 
 const wanted = process.argv.slice(2);
