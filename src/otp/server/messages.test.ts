@@ -269,6 +269,7 @@ test('system messages: in order while it runs, handled though it is suspended, a
   ref.cast('note', 3);
   expect(await state).toBe('state');
   expect(process.mailboxLength).toBe(2);
+  expect(process.turn(10), 'a suspended process has nothing else to do').toBe(0);
   await expect(system(() => expect.fail('a bad function'))).rejects.toThrow('a bad function');
   process.resume();
   expect(await ref.call('read')).toEqual([1, 2, 3]);
