@@ -19,10 +19,9 @@ export function appEntry(folder: string, app: string): Plugin {
         contents: `import 'runtime';\nimport 'app';\n`,
         resolveDir: folder,
       }));
-      // Evaluated for what it does, whatever a package.json says about side effects.
+      // What a plugin has resolved is evaluated for what it does, whatever a package.json says of side effects.
       context.onResolve({ filter: /^(runtime|app)$/, namespace: ENTRY }, ({ path }) => ({
         path: path === 'app' ? app : join(folder, RUNTIME_CONFIG),
-        sideEffects: true,
       }));
     },
   };
