@@ -12,6 +12,7 @@ const DATA = [
   'bin/*.{js,json}',
   'targets/*/lock.json',
   'firmware/heart/prebuilt/**',
+  'firmware/release/**',
   'firmware/rootfs/**',
   'src/project/new/template/**',
 ];

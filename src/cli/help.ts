@@ -63,7 +63,7 @@ export function mainHelp(docs: string | undefined): HelpConfiguration {
         for (const command of commands as Command[])
           lines.push(`  ${command.name().padEnd(width)}  ${helper.subcommandDescription(command)}`);
       }
-      lines.push('', title('First steps'), ...FIRST_STEPS.map((line) => `  ${line}`));
+      lines.push(title('First steps'), ...FIRST_STEPS.map((line) => `  ${line}`));
       lines.push(`${title('More:')} fw help <verb>${docs ? `    ${title('Docs:')} ${docs}` : ''}`);
       return `${lines.join('\n')}\n`;
     },

@@ -7,6 +7,7 @@ import { imageCommand } from './image.ts';
 import { inspectCommand } from './inspect.ts';
 import { keyCommand } from './key.ts';
 import { newCommand } from './new.ts';
+import { releaseCommand } from './release.ts';
 import { runCommand } from './run.ts';
 import { startCommand } from './start.ts';
 import { targetsCommand } from './targets.ts';
@@ -16,7 +17,10 @@ import { verifyCommand } from './verify.ts';
 export function verbs(): [heading: string, verbs: Command[]][] {
   return [
     ['Start a project:', [newCommand(), keyCommand()]],
-    ['Make and run firmware:', [startCommand(), buildCommand(), imageCommand(), runCommand()]],
+    [
+      'Make and run firmware:',
+      [startCommand(), buildCommand(), imageCommand(), runCommand(), releaseCommand()],
+    ],
     ['Look inside:', [inspectCommand(), verifyCommand(), targetsCommand()]],
     ['This machine:', [doctorCommand(), cleanCommand(), completionCommand()]],
   ];

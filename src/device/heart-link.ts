@@ -2,11 +2,14 @@ import { Socket } from 'node:net';
 
 /** Erlang's heart protocol: a 2-byte big-endian length, then the operation. */
 const BEAT = Uint8Array.of(0, 1, 2);
+const SHUT_DOWN = Uint8Array.of(0, 1, 3);
 
 /** Beats per timeout. heart kills after a whole timeout without one, so four may be lost or late. */
 const BEATS_PER_TIMEOUT = 5;
 
 export interface HeartLink {
+  /** Tells heart that the end to come is meant: it starts nobody again. Resolves when that is on its way. */
+  shutDown(): Promise<void>;
   close(): void;
 }
 
@@ -33,6 +36,7 @@ export function connectHeart(fd: number, timeoutSeconds: number, onLost: (why: s
   const timer = setInterval(beat, (timeoutSeconds * 1000) / BEATS_PER_TIMEOUT);
   beat();
   return {
+    shutDown: () => new Promise((resolve) => socket.write(SHUT_DOWN, () => resolve())),
     close() {
       clearInterval(timer);
       socket.removeAllListeners('close');

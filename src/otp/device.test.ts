@@ -31,3 +31,8 @@ test('on a device', () => {
     dataState: 'volatile',
   });
 });
+
+test('in a release for servers: it says where it runs, and is no device', () => {
+  const env = { HEARTH_TARGET: 'linux_x64', HEARTH_SLOT: 'server', HEARTH_DATA: '/srv/shop/var/data' };
+  expect(deviceFromEnv(env, '/')).toMatchObject({ onDevice: false, target: 'linux_x64', slot: 'server' });
+});

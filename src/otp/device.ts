@@ -11,7 +11,7 @@ export type DataState =
 export interface Device {
   /** Whether this process runs on a Hearth device, under hearthd. */
   readonly onDevice: boolean;
-  /** The kind of board, as in `targets` of fw.config.ts. */
+  /** The kind of board, as in `targets` of fw.config.ts; of a release, `linux_x64` or `linux_arm64`. */
   readonly target: string;
   /** `a` or `b`. */
   readonly slot: string;
@@ -29,7 +29,8 @@ export interface Device {
 export function deviceFromEnv(env: NodeJS.ProcessEnv, cwd: string): Device {
   const state = env.HEARTH_DATA_STATE;
   return Object.freeze({
-    onDevice: env.HEARTH_TARGET !== undefined,
+    // A release for servers says where it runs too, `linux_x64`, and is no device.
+    onDevice: env.HEARTH_TARGET !== undefined && !env.HEARTH_TARGET.startsWith('linux_'),
     target: env.HEARTH_TARGET ?? 'laptop',
     slot: env.HEARTH_SLOT ?? 'laptop',
     product: env.HEARTH_PRODUCT ?? 'laptop',

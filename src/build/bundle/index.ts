@@ -89,9 +89,9 @@ export async function bundleApp(project: Project, arch: Arch, env: Env = envOf(p
   return { ...outputs(result.outputFiles ?? [], 'app.mjs'), addons, addonSources, inputs };
 }
 
-/** hearthd, for the device. */
-export async function bundleHearthd(): Promise<Bundle> {
-  const entry = toolkitModule('device/main');
+/** hearthd, for a device or for a server. */
+export async function bundleHearthd(main: 'device/main' | 'device/server' = 'device/main'): Promise<Bundle> {
+  const entry = toolkitModule(main);
   const folder = join(entry, '../..');
   const result = await build({
     ...common,

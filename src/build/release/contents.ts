@@ -1,0 +1,103 @@
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ReleaseInfo } from '../../device/server/release.ts';
+import { FwError } from '../../errors.ts';
+import type { DirNode } from '../../formats/tree.ts';
+import type { Project } from '../../project/load.ts';
+import type { Bundle } from '../bundle/index.ts';
+import { bundledPackages, packageId } from '../inventory/npm.ts';
+import { directory, file, insert } from '../tree.ts';
+import type { PinnedNode } from './node.ts';
+
+const TOOLKIT = new URL('../../../', import.meta.url);
+const CONTROL = new URL('firmware/release/control.sh', TOOLKIT);
+const MUSL = new URL('firmware/heart/prebuilt/musl.copyright', TOOLKIT);
+
+/** The folder of a project whose files go into its releases: `env.sh`, `node.args`, `hooks/`. */
+const OWN_FOLDER = 'release';
+const HOOKS = ['pre_start', 'post_start', 'pre_stop'];
+
+const ENV_SH = `# Read by bin/ before anything else: variables for the app, such as PORT=8080. HEARTH_VAR is the folder for logs, the pid file
+# and the app's data; outside of the release, it outlives it.
+`;
+const NODE_ARGS = '# Arguments of node itself for the app, one a line, such as --max-old-space-size=512\n';
+
+export interface ReleaseParts {
+  project: Project;
+  info: Omit<ReleaseInfo, 'id'>;
+  app: Bundle;
+  hearthd: Bundle;
+  heart: Uint8Array;
+  node: PinnedNode;
+}
+
+/** All files of a release but for the one that names it. */
+export async function releaseContents(parts: ReleaseParts): Promise<DirNode> {
+  const { project, info, app, hearthd, heart, node } = parts;
+  const root = directory();
+  insert(root, `bin/${info.name}`, file(readFileSync(CONTROL), 0o755));
+  insert(root, 'lib/node', node.program);
+  insert(root, 'lib/heart', file(heart, 0o755));
+  insert(root, 'lib/hearthd.mjs', file(hearthd.code));
+  insert(root, 'lib/app.mjs', file(app.code));
+  insert(root, 'lib/config.json', file(`${JSON.stringify(project.config.config)}\n`));
+  for (const [name, bytes] of app.addons) insert(root, `lib/${name}`, file(bytes, 0o755));
+  insert(root, 'lib/release.env', file(shellVariables(info)));
+  await addOwn(root, project);
+  await addLicences(root, parts);
+  return root;
+}
+
+/** What the shell script needs to know, without having to read JSON. */
+function shellVariables({ name, version, app }: Omit<ReleaseInfo, 'id'>): string {
+  const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+  const stopSeconds = Math.ceil(app.stopTimeoutMs / 1000);
+  return `NAME=${quoted(name)}\nVERSION=${quoted(version)}\nSTOP_SECONDS=${stopSeconds}\n`;
+}
+
+/** The operator's files: the project's, or explained empty ones. */
+async function addOwn(root: DirNode, { dir, config }: Project): Promise<void> {
+  const own = async (name: string): Promise<Buffer | undefined> => {
+    const path = join(dir, OWN_FOLDER, name);
+    return existsSync(path) ? readFile(path) : undefined;
+  };
+  insert(root, 'env.sh', file((await own('env.sh')) ?? ENV_SH));
+  const args = config.app.nodeArgs.map((each) => `${each}\n`).join('');
+  insert(
+    root,
+    'node.args',
+    file(Buffer.concat([(await own('node.args')) ?? Buffer.from(NODE_ARGS), Buffer.from(args)])),
+  );
+  insert(root, 'hooks', directory());
+  const hooks = join(dir, OWN_FOLDER, 'hooks');
+  for (const name of existsSync(hooks) ? (await readdir(hooks)).sort() : []) {
+    // Not every file system of a developer knows that a file is a program: these names say it.
+    insert(
+      root,
+      `hooks/${name}`,
+      file(await readFile(join(hooks, name)), HOOKS.includes(name) ? 0o755 : 0o644),
+    );
+  }
+}
+
+async function addLicences(root: DirNode, { project, app, hearthd, node }: ReleaseParts): Promise<void> {
+  const own = ['LICENSE', '../LICENSE'].map((path) => new URL(path, TOOLKIT)).find((url) => existsSync(url));
+  if (!own)
+    throw new FwError('toolkit-damaged', 'hearthfw lacks its LICENSE', {
+      where: fileURLToPath(TOOLKIT),
+      remedy: 'Install hearthfw again.',
+    });
+  insert(root, 'licences/hearthfw', file(readFileSync(own)));
+  insert(root, 'licences/musl', file(readFileSync(MUSL)));
+  insert(root, 'licences/node', node.licence);
+  const found = await bundledPackages([
+    { by: 'app', files: [...app.inputs, ...app.addonSources.values()], project: realpathSync(project.dir) },
+    { by: 'hearthd', files: hearthd.inputs, project: fileURLToPath(TOOLKIT).replace(/[\\/]$/, '') },
+  ]);
+  for (const each of found) {
+    for (const [name, bytes] of each.texts)
+      insert(root, `licences/npm/${packageId(each)}/${name}`, file(bytes));
+  }
+}
