@@ -2,7 +2,7 @@ import { MAX_TIMER_MS } from '../process/deadlines.ts';
 import { StartError, UnknownMessageError } from '../process/errors.ts';
 import type { Message } from '../process/message.ts';
 import { AlreadyStartedError, register, unregister, type Via } from '../process/names.ts';
-import { Process } from '../process/process.ts';
+import { Process, type Watcher } from '../process/process.ts';
 import { type ExitReason, thrownReason } from '../process/reason.ts';
 import { report } from '../process/reports.ts';
 import { link, unlink } from '../process/signals.ts';
@@ -143,9 +143,11 @@ export class ServerProcess extends Process {
   async #finish(init: PromiseLike<unknown>): Promise<void> {
     const { startTimeoutMs } = this.#options;
     let timer: NodeJS.Timeout | undefined;
+    let ended: Watcher | undefined;
     const cut = new Promise<never>((_, reject) => {
-      // Ended while it starts: by an exit signal, or its own `stop()`.
-      this.watchedBy({ down: (_ended, reason) => reject(reason) });
+      // While it starts: by an exit signal, or its own `stop()`.
+      ended = { down: (_process, reason) => reject(reason) };
+      this.watchedBy(ended);
       if (startTimeoutMs === undefined) return;
       const late = () => reject(new Error(`init took longer than ${startTimeoutMs} ms`));
       timer = setTimeout(late, Math.min(startTimeoutMs, MAX_TIMER_MS));
@@ -156,6 +158,7 @@ export class ServerProcess extends Process {
       throw this.#refused(thrown);
     } finally {
       clearTimeout(timer);
+      if (ended) this.watchers?.delete(ended);
     }
     this.#up();
   }
