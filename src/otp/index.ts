@@ -105,4 +105,6 @@ export {
 export * as sys from './sys/index.ts';
 export { type Outcome, Task, type TaskOptions } from './task/task.ts';
 export { namedTaskSupervisor, TaskSupervisorRef, taskSupervisor } from './task/task-supervisor.ts';
+export type { TelemetryEvents } from './telemetry/events.ts';
+export * as telemetry from './telemetry/index.ts';
 export * as timer from './timer/timer.ts';
