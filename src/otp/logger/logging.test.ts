@@ -1,4 +1,7 @@
 import { expect, test } from 'vitest';
+import { Message } from '../process/message.ts';
+import { processTable } from '../process/process.ts';
+import { report } from '../process/reports.ts';
 import { Server } from '../server/server.ts';
 import { start } from '../server/start.ts';
 import { Logging } from './logger.ts';
@@ -140,4 +143,36 @@ test('records know their process, and crash reports have reason, stack and messa
     /^error: savings#\d+ crashed: RangeError: no negative amounts kind=Account message="call pay" args=\[-1\] reason="RangeError: no negative amounts\\n {4}at .*pay .*logging\.test\.ts/,
   );
   expect(lines.join('')).not.toContain('hunter2');
+});
+
+test('what supervisors and mailboxes report, and a crash whose error throws when it is read, are records too', async () => {
+  const { logging, ring } = create();
+  const stop = logReports(logging.logger);
+  await start(Account, { name: 'reporter' });
+  const [process] = [...processTable.values()].filter(({ name }) => name === 'reporter');
+  if (!process) throw new Error('no process');
+  report({ kind: 'supervisor', process, what: 'child-terminated', child: 'a', reason: new Error('why') });
+  report({ kind: 'supervisor', process, what: 'shutdown', child: 'b', reason: 'shutdown' });
+  report({ kind: 'long-mailbox', process, long: true, waiting: 5 });
+  report({ kind: 'unanswered', process, error: new Error('lost'), message: new Message('cast', 'pay', [1]) });
+  const hostile = Object.defineProperty(new Error(), 'message', {
+    get() {
+      throw new Error('unreadable');
+    },
+  });
+  report({ kind: 'crash', process, reason: hostile, message: undefined });
+  report({ kind: 'long-mailbox', process, long: false, waiting: 2 });
+  stop();
+  process.kill('shutdown');
+  const lines = ring.lines().map((line) => line.replaceAll(/#\d+/g, ''));
+  expect(lines.slice(0, 3)).toEqual([
+    'error: reporter: child a: child-terminated: Error: why\n',
+    'info: reporter: child b: shutdown: shutdown\n',
+    'warning: the mailbox of reporter is long waiting=5\n',
+  ]);
+  expect(lines[3]).toMatch(
+    /^error: reporter had an error for nobody: Error: lost message="cast pay" args=\[1\] error=/,
+  );
+  expect(lines[4]).toMatch(/^error: \(the message itself failed: unreadable\) kind=Account reason=/);
+  expect(lines[5]).toBe('notice: the mailbox of reporter is no longer long waiting=2\n');
 });

@@ -14,38 +14,40 @@ export function logReports(log: Logger): () => void {
  */
 function writeReport(log: Logger, report: Report): void {
   const { kind, process } = report;
+  // Messages are made by functions, which may throw: the error that a process died of is the app's.
   switch (kind) {
     case 'progress':
-      log.debug(() => `started ${process}`, {
-        pid: process.id,
-        parent: process.parent?.toString() ?? 'none',
-      });
+      log.debug(() => `started ${process}`, { parent: process.parent?.toString() ?? 'none' });
       return;
     case 'crash':
-      log.error(`${process} crashed: ${describeReason(report.reason)}`, {
+      log.error(() => `${process} crashed: ${describeReason(report.reason)}`, {
         kind: process.label,
-        ...(report.message ? { message: messageText(report.message), args: report.message.args } : {}),
+        ...messageFields(report.message),
         reason: report.reason,
       });
       return;
     case 'unanswered':
-      log.warning(`${process} had an error for nobody: ${describeReason(report.error)}`, {
-        ...(report.message && { message: messageText(report.message) }),
-        reason: report.error,
+      log.error(() => `${process} had an error for nobody: ${describeReason(report.error)}`, {
+        ...messageFields(report.message),
+        error: report.error,
       });
       return;
     case 'long-mailbox':
-      if (report.long) log.warning(`${process} has a long mailbox: ${report.waiting} messages wait`);
-      else log.notice(`${process} has no long mailbox any more: ${report.waiting} messages wait`);
+      if (report.long) log.warning(`the mailbox of ${process} is long`, { waiting: report.waiting });
+      else log.notice(`the mailbox of ${process} is no longer long`, { waiting: report.waiting });
       return;
     case 'supervisor': {
-      const message = `${process}: child ${report.child}: ${report.what}: ${describeReason(report.reason)}`;
-      if (isOrderly(report.reason)) log.info(message);
-      else log.error(message);
+      const { child, what, reason } = report;
+      const level = isOrderly(reason) ? 'info' : 'error';
+      log[level](() => `${process}: child ${child}: ${what}: ${describeReason(reason)}`);
     }
   }
 }
 
-function messageText(message: Message): string {
-  return message.name === '' ? message.kind : `${message.kind} ${message.name}`;
+function messageFields(message: Message | undefined): { message?: string; args?: readonly unknown[] } {
+  if (!message) return {};
+  return {
+    message: message.name === '' ? message.kind : `${message.kind} ${message.name}`,
+    args: message.args,
+  };
 }
