@@ -72,7 +72,7 @@ export class Metrics implements Disposable {
     if (value === undefined || (metric.where && !metric.where(metadata, measurements))) return;
     const names = metric.tags ?? [];
     const values = names.map((name) => String(metadata[name] ?? ''));
-    const key = values.length === 1 ? (values[0] as string) : JSON.stringify(values);
+    const key = values.length > 1 ? JSON.stringify(values) : (values[0] ?? '');
     let series = all.get(key);
     if (!Number.isFinite(value) || (!series && all.size >= this.#maxSeries)) {
       this.#dropped++;
