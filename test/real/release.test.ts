@@ -19,7 +19,7 @@ import { machineOf } from '../../src/formats/elf.ts';
 import { copyHello, fwJson } from './fw.ts';
 
 /** fw release: one build, unpacked elsewhere, driven as an operator does. */
-const COREUTILS = ['cat', 'ln', 'mkdir', 'mv', 'readlink', 'rm', 'sh', 'sleep', 'tail'];
+const COREUTILS = ['cat', 'ln', 'ls', 'mkdir', 'mv', 'readlink', 'rm', 'sh', 'sleep', 'tail'];
 
 interface Release {
   folder: string;
@@ -208,6 +208,32 @@ test('start --console stays in the foreground, and ends in order on SIGTERM', as
   expect((await control('pid')).stdout).toBe(`${child.pid}\n`);
   child.kill('SIGTERM');
   expect(await once(child, 'exit')).toEqual([0, null]);
+});
+
+test('the deploy script puts a release in the place of the one that runs, and a bad one back out', async () => {
+  const base = join(dir, 'srv', 'shop');
+  const deploy = join(root, 'bin', 'deploy.sh');
+  const tools = { HEARTH_VAR: '', PATH: `${env.PATH}:${process.env.PATH}` };
+  expect(await run(deploy, [release.archive, base], tools)).toMatchObject({ code: 0 });
+  const first = await health();
+  expect(first.version).toBe('1.0.0');
+
+  const config = join(app, 'fw.config.ts');
+  const text = readFileSync(config, 'utf8');
+  writeFileSync(config, text.replace("version: '1.0.0'", "version: '1.1.0'"));
+  const newer = await fwJson<Release>(['release', '--app', app, '--out', dir]).finally(() =>
+    writeFileSync(config, text),
+  );
+  const refused = await run(deploy, [newer.archive, base, 'false'], tools);
+  expect(refused).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/back to hello-1\.0\.0-linux_x64\n$/),
+  });
+  expect((await health()).version).toBe('1.0.0');
+  expect(await run(deploy, [newer.archive, base, 'true'], tools)).toMatchObject({ code: 0 });
+  expect((await health()).version).toBe('1.1.0');
+  expect(readlinkSync(join(base, 'current'))).toBe(join(base, 'releases', basename(newer.folder)));
+  await run(join(base, 'current', 'bin', 'hello'), ['stop'], { HEARTH_VAR: join(base, 'var') });
 });
 
 test('version, eval, and what is not in this version', async () => {

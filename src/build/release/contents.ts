@@ -12,17 +12,12 @@ import { directory, file, insert } from '../tree.ts';
 import type { PinnedNode } from './node.ts';
 
 const TOOLKIT = new URL('../../../', import.meta.url);
-const CONTROL = new URL('firmware/release/control.sh', TOOLKIT);
+const OURS = new URL('firmware/release/', TOOLKIT);
 const MUSL = new URL('firmware/heart/prebuilt/musl.copyright', TOOLKIT);
 
 /** The folder of a project whose files go into its releases: `env.sh`, `node.args`, `hooks/`. */
 const OWN_FOLDER = 'release';
 const HOOKS = ['pre_start', 'post_start', 'pre_stop'];
-
-const ENV_SH = `# Read by bin/ before anything else: variables for the app, such as PORT=8080. HEARTH_VAR is the folder for logs, the pid file
-# and the app's data; outside of the release, it outlives it.
-`;
-const NODE_ARGS = '# Arguments of node itself for the app, one a line, such as --max-old-space-size=512\n';
 
 export interface ReleaseParts {
   project: Project;
@@ -37,7 +32,8 @@ export interface ReleaseParts {
 export async function releaseContents(parts: ReleaseParts): Promise<DirNode> {
   const { project, info, app, hearthd, heart, node } = parts;
   const root = directory();
-  insert(root, `bin/${info.name}`, file(readFileSync(CONTROL), 0o755));
+  insert(root, `bin/${info.name}`, file(readFileSync(new URL('control.sh', OURS)), 0o755));
+  insert(root, 'bin/deploy.sh', file(readFileSync(new URL('deploy.sh', OURS)), 0o755));
   insert(root, 'lib/node', node.program);
   insert(root, 'lib/heart', file(heart, 0o755));
   insert(root, 'lib/hearthd.mjs', file(hearthd.code));
@@ -57,19 +53,15 @@ function shellVariables({ name, version, app }: Omit<ReleaseInfo, 'id'>): string
   return `NAME=${quoted(name)}\nVERSION=${quoted(version)}\nSTOP_SECONDS=${stopSeconds}\n`;
 }
 
-/** The operator's files: the project's, or explained empty ones. */
+/** The operator's files: the project's, or empty ones that say what they are for. */
 async function addOwn(root: DirNode, { dir, config }: Project): Promise<void> {
-  const own = async (name: string): Promise<Buffer | undefined> => {
+  const own = (name: string): Promise<Buffer> => {
     const path = join(dir, OWN_FOLDER, name);
-    return existsSync(path) ? readFile(path) : undefined;
+    return readFile(existsSync(path) ? path : new URL(name, OURS));
   };
-  insert(root, 'env.sh', file((await own('env.sh')) ?? ENV_SH));
+  insert(root, 'env.sh', file(await own('env.sh')));
   const args = config.app.nodeArgs.map((each) => `${each}\n`).join('');
-  insert(
-    root,
-    'node.args',
-    file(Buffer.concat([(await own('node.args')) ?? Buffer.from(NODE_ARGS), Buffer.from(args)])),
-  );
+  insert(root, 'node.args', file(Buffer.concat([await own('node.args'), Buffer.from(`\n${args}`)])));
   insert(root, 'hooks', directory());
   const hooks = join(dir, OWN_FOLDER, 'hooks');
   for (const name of existsSync(hooks) ? (await readdir(hooks)).sort() : []) {
