@@ -175,8 +175,13 @@ test('a heart that is killed takes hearthd and the app with it, and its pid file
   await vi.waitUntil(() => processesOf(root).length === 0, { timeout: 20_000, interval: 20 });
   expect(await control('pid')).toMatchObject({ code: 1 });
   // The number lives on as somebody else's.
-  writeFileSync(join(vars, 'run', 'hello.pid'), `${process.pid} 1\n`);
+  const other = spawn('sleep', ['600']);
+  const ended = once(other, 'exit');
+  writeFileSync(join(vars, 'run', 'hello.pid'), `${other.pid} 1\n`);
   expect(await control('stop')).toMatchObject({ code: 0 });
+  // A SIGTERM that was sent came first, and would be what ended it.
+  other.kill('SIGINT');
+  expect(await ended).toEqual([null, 'SIGINT']);
   expect(await control('start')).toMatchObject({ code: 0 });
 });
 
