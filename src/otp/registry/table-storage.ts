@@ -13,7 +13,10 @@ export interface TableOptions {
   name: string;
   /** 'public': all read and write; 'protected', the default: all read; 'private': the owner alone. */
   access?: TableAccess | undefined;
-  /** The default is the process whose handler runs now; where there is none the table stays until it is dropped. */
+  /**
+   * The default is the process whose handler runs now. Where there is none, as outside of any and after a handler's first
+   * `await`, the table stays until it is dropped.
+   */
   owner?: Address | undefined;
   /** Who gets the table, by a `TableTransfer` message, when its owner ends. Without one it goes then. */
   heir?: Address | undefined;

@@ -8,10 +8,10 @@ import type { Server } from '../server/server.ts';
 
 /**
  * Time by the clock that never jumps: `performance.now()`, which neither NTP nor a missing real-time clock can set.
- * A timer belongs to the process whose handler makes it, or that is named as its owner, and goes with it. Where there is
- * none it lives until it is cancelled.
+ * A timer belongs to the process whose handler makes it, and goes with it.
  */
 export interface TimerOptions {
+  /** Whose it is instead: to be said after a handler's first `await`, where it would live until it is cancelled. */
   owner?: Address | undefined;
 }
 
