@@ -5,7 +5,9 @@ import { type CommandBlock, commandBlocks, fences, readPage } from './blocks.ts'
 export const PAGES: readonly string[] = [
   'README.md',
   'CONTRIBUTING.md',
-  ...globSync(['docs/*.md', 'docs/otp/*.md', 'firmware/**/README.md'], { cwd: `${import.meta.dirname}/../..` })
+  ...globSync(['docs/*.md', 'docs/otp/*.md', 'firmware/**/README.md'], {
+    cwd: `${import.meta.dirname}/../..`,
+  })
     .filter((path) => !path.includes('node_modules'))
     .sort(),
 ];
