@@ -41,6 +41,23 @@ export {
   textFormatter,
   timedTextFormatter,
 } from './logger/index.ts';
+export { PoolError, PoolFullError, PoolTimeoutError } from './pool/errors.ts';
+export { type CheckoutOptions, namedPool, PoolLease, PoolRef, pool } from './pool/pool.ts';
+export type { PoolOptions, PoolStatus } from './pool/pool-server.ts';
+export type { PortLimits } from './port/cgroup.ts';
+export { PortBusyError, PortError, PortExitError } from './port/errors.ts';
+export type { OsExit, StopTimes } from './port/os-process.ts';
+export {
+  type LineOptions,
+  type LogOptions,
+  openPort,
+  type PacketOptions,
+  Port,
+  type PortOptions,
+  type RawOptions,
+} from './port/port.ts';
+export { PortServer } from './port/port-server.ts';
+export { Program, port } from './port/program.ts';
 export type { Address } from './process/address.ts';
 export {
   CallError,
