@@ -8,6 +8,7 @@ export {
   startApplications,
 } from './application/application.ts';
 export { ApplicationError } from './application/order.ts';
+export { CLIENT_TIMES, Client, ClientError, type ClientTimes } from './client/client.ts';
 export { type Env, env } from './config/env.ts';
 export {
   defineRuntime,
