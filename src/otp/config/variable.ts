@@ -30,7 +30,7 @@ export class Variable<T> {
 
   /** What it is when the variable is not there. */
   default(value: T): Variable<T> {
-    return new Variable(this.name, this.#shape, { value });
+    return new Variable<T>(this.name, this.#shape, { value });
   }
 
   /** An empty variable counts as one that is not there: that is what `NAME= app` and an unset field of a form give. */
@@ -57,7 +57,7 @@ const FALSE = ['false', '0', 'no', 'off'];
 /** The kinds of variables: `vars.int('PORT', { min: 1 }).default(8080)`. */
 export const vars = {
   string(name: string, { pattern }: { pattern?: RegExp } = {}): Variable<string> {
-    return new Variable(name, {
+    return new Variable<string>(name, {
       expected: pattern ? `a text that matches ${pattern}` : 'a text',
       shown: false,
       parse: (text) =>
@@ -68,7 +68,7 @@ export const vars = {
   },
 
   int(name: string, range: Range = {}): Variable<number> {
-    return new Variable(name, {
+    return new Variable<number>(name, {
       expected: `an integer${rangeText(range)}`,
       shown: true,
       parse: (text) => inRange(/^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN, range),
@@ -76,7 +76,7 @@ export const vars = {
   },
 
   bool(name: string): Variable<boolean> {
-    return new Variable(name, {
+    return new Variable<boolean>(name, {
       expected: 'true or false',
       shown: true,
       parse: (text) => {
@@ -97,7 +97,7 @@ export const vars = {
 
   /** @param schemes without the colon; the default is any */
   url(name: string, { schemes }: { schemes?: readonly string[] } = {}): Variable<URL> {
-    return new Variable(name, {
+    return new Variable<URL>(name, {
       expected: schemes ? `a URL with ${schemes.map((scheme) => `${scheme}:`).join(' or ')}` : 'a URL',
       // URLs carry passwords.
       shown: false,
@@ -113,7 +113,7 @@ export const vars = {
 
   /** `250ms`, `5s`, `10m`, `1h`, `7d`, `1.5h`: milliseconds. */
   duration(name: string, range: Range = {}): Variable<number> {
-    return new Variable(name, {
+    return new Variable<number>(name, {
       expected: `a duration such as 250ms, 5s, 10m, 1h or 7d${rangeText(range, ' ms')}`,
       shown: true,
       parse: (text) => {
@@ -125,7 +125,7 @@ export const vars = {
 
   /** A value that no log and no message shows; `reveal()` gives it. */
   secret(name: string, { minLength = 1 }: { minLength?: number } = {}): Variable<Secret> {
-    return new Variable(name, {
+    return new Variable<Secret>(name, {
       expected: minLength > 1 ? `a secret of at least ${minLength} characters` : 'a secret',
       shown: false,
       parse: (text) =>
