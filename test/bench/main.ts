@@ -8,6 +8,7 @@ import type { Figure } from './figure.ts';
 import { benchHeart } from './heart.ts';
 import { benchOtp } from './otp.ts';
 import { benchOtpLogger } from './otp-logger.ts';
+import { benchOtpPort } from './otp-port.ts';
 import { benchRegistry } from './otp-registry.ts';
 
 const suites: Record<string, () => Promise<Figure[]>> = {
@@ -16,6 +17,7 @@ const suites: Record<string, () => Promise<Figure[]>> = {
   heart: benchHeart,
   otp: benchOtp,
   'otp-logger': benchOtpLogger,
+  'otp-port': benchOtpPort,
   'otp-registry': benchRegistry,
 };
 
