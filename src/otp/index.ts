@@ -126,3 +126,6 @@ export { namedTaskSupervisor, TaskSupervisorRef, taskSupervisor } from './task/t
 export type { TelemetryEvents } from './telemetry/events.ts';
 export * as telemetry from './telemetry/index.ts';
 export * as timer from './timer/timer.ts';
+export { WorkerError, WorkerReplyError } from './worker/wire.ts';
+export type { WorkerOptions } from './worker/worker-process.ts';
+export { type WorkerClass, workerServer } from './worker/worker-server.ts';

@@ -4,6 +4,7 @@ import { hearthdParent, type Parent } from './parent.ts';
 import { DEFAULT_STOP_DEADLINE_MS, type Stopper, stopper } from './stop.ts';
 import type { ChildSpec } from './supervisor/child-spec.ts';
 import { supervisedApp } from './supervisor/supervised-app.ts';
+import { workerStart } from './worker/mark.ts';
 
 /** An app: something that starts, and perhaps something to do when it is asked to stop. */
 export interface App {
@@ -38,6 +39,8 @@ export interface RunEnvironment {
  * The process stays up until it is stopped, even when nothing else holds it. On a laptop it does the same without hearthd.
  */
 export function run(app: App | ChildSpec | (() => void | Promise<void>)): void {
+  // A thread of a server of this app, which has loaded the app's bundle: the app itself runs elsewhere.
+  if (workerStart()) return;
   logReports(logger);
   runIn(
     {

@@ -1,0 +1,160 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { afterEach, describe, expect, test } from 'vitest';
+import { CallError } from '../process/errors.ts';
+import { processTable } from '../process/process.ts';
+import { onReport } from '../process/reports.ts';
+import { named } from '../server/ref.ts';
+import { Server } from '../server/server.ts';
+import { startSupervisor, supervisor } from '../supervisor/supervisor.ts';
+import { type Numbers, numbers } from './worker.fixture.ts';
+import { workerServer } from './worker-server.ts';
+
+afterEach(() => {
+  for (const process of processTable.values()) process.kill('killed');
+});
+
+test('a server in a thread is called as any other, one message at a time', async () => {
+  const ref = await numbers.start({ args: [5] });
+  expect(await ref.call('thread')).toBe(false);
+  expect(await Promise.all([ref.call('add', 1), ref.call('add', 2), ref.call('add', 3)])).toEqual([6, 8, 11]);
+  ref.cast('add', 10);
+  expect(await ref.call('add', 0)).toBe(21);
+  ref.exit('shutdown');
+  expect(await ref.ended()).toBe('shutdown');
+});
+
+test('types are those of the class', () => {
+  // @ts-expect-error: it takes an argument.
+  const check = [() => numbers.start(), () => named<Numbers>('x').call('add', 1)];
+  expect(check).toHaveLength(2);
+});
+
+describe('what goes wrong in the thread', () => {
+  test('an init that throws fails the start', async () => {
+    await expect(numbers.start({ args: [-1] })).rejects.toMatchObject({
+      code: 'start-failed',
+      reason: { name: 'RangeError', message: 'negative' },
+    });
+  });
+
+  test('a handler that throws ends the process with the same error, reported once', async () => {
+    const crashes: unknown[] = [];
+    const silence = onReport((report) => report.kind === 'crash' && crashes.push(report.reason));
+    const ref = await numbers.start({ args: [0] });
+    const error = await ref.call('crash').catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(CallError);
+    expect(error).toMatchObject({ reason: { name: 'TypeError', message: 'on purpose', code: 'EPURPOSE' } });
+    expect(await ref.ended()).toBe((error as CallError).reason);
+    silence();
+    expect(crashes).toHaveLength(1);
+  });
+
+  test('a ReplyError is an answer, as is what cannot be copied', async () => {
+    const ref = await numbers.start({ args: [0] });
+    await expect(ref.call('refuse')).rejects.toMatchObject({ name: 'ReplyError', message: 'not today' });
+    await expect(ref.call('secret')).rejects.toThrow('could not be cloned');
+    await expect(ref.call('add', (() => 1) as unknown as number)).rejects.toThrow("'add' cannot be copied");
+    await expect(ref.call('none' as 'refuse')).rejects.toThrow("no public method 'none'");
+    expect(await ref.call('add', 1)).toBe(1);
+  });
+
+  test('its end is the end, normal or not', async () => {
+    const ref = await numbers.start({ args: [0] });
+    ref.cast('quit');
+    expect(await ref.ended()).toBe('normal');
+    const other = await numbers.start({ args: [0] });
+    other.cast('leave');
+    expect(await other.ended()).toMatchObject({ code: 'worker-exit', message: expect.stringContaining('3') });
+  });
+
+  test('no more memory: only the thread dies', async () => {
+    const ref = await numbers.start({ args: [0], resourceLimits: { maxOldGenerationSizeMb: 32 } });
+    ref.cast('eat');
+    expect(await ref.ended()).toMatchObject({ code: 'ERR_WORKER_OUT_OF_MEMORY' });
+  });
+});
+
+describe('an endless loop is ended', () => {
+  test('by its time-out', async () => {
+    const ref = await numbers.start({ args: [0], timeoutMs: 300 });
+    await expect(ref.call('spin')).rejects.toBeInstanceOf(CallError);
+    expect(await ref.ended()).toMatchObject({
+      code: 'worker-timeout',
+      message: "'spin' took longer than 300 ms",
+    });
+  });
+
+  test('by kill', async () => {
+    const ref = await numbers.start({ args: [0] });
+    ref.cast('spin');
+    ref.exit('kill');
+    expect(await ref.ended()).toBe('killed');
+  });
+
+  test('by its supervisor, after the time for its shutdown; and a crash restarts it', async () => {
+    const top = await startSupervisor(
+      supervisor({ children: [numbers.child({ args: [7], name: 'numbers', shutdown: 50 })] }),
+    );
+    const ref = named<Numbers>('numbers');
+    const again = new Promise<void>((resolve) => {
+      const stop = onReport(({ kind, process }) => {
+        if (kind !== 'progress' || process.name !== 'numbers') return;
+        stop();
+        resolve();
+      });
+    });
+    await ref.call('add', 1);
+    ref.cast('crash');
+    await again;
+    expect(await ref.call('add', 0)).toBe(7);
+    ref.cast('spin');
+    expect(await top.stop()).toBe('normal');
+  });
+});
+
+test('one name for one class', () => {
+  class Twice extends Server {}
+  workerServer(Twice, 'file:///a');
+  workerServer(Twice, 'file:///b');
+  expect(() => workerServer(Twice, 'file:///a')).toThrow('two classes named Twice');
+});
+
+test('in a bundle, the thread is the app again, in which run does nothing', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'hearth-worker-'));
+  try {
+    const library = JSON.stringify(join(import.meta.dirname, '../index.ts'));
+    writeFileSync(
+      join(folder, 'double.ts'),
+      `import { Server, workerServer } from ${library};
+       export class Double extends Server { of(n: number): number { return n * 2; } }
+       export const double = workerServer(Double, import.meta.url);`,
+    );
+    writeFileSync(
+      join(folder, 'app.ts'),
+      `import { run } from ${library};
+       import { double } from './double.ts';
+       await run(async () => {
+         const ref = await double.start();
+         console.log('it is', await ref.call('of', 21));
+         ref.exit('shutdown');
+         process.exit(0);
+       });`,
+    );
+    const outfile = join(folder, 'app.mjs');
+    await build({
+      entryPoints: [join(folder, 'app.ts')],
+      outfile,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+    });
+    const said = execFileSync(process.execPath, [outfile], { encoding: 'utf8', timeout: 20_000 });
+    expect(said).toBe('it is 42\n');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
