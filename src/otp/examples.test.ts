@@ -13,7 +13,7 @@ import { fences } from '../../test/docs/blocks.ts';
  */
 
 /** Chapters that hold to this: `NAME.md` shows `examples/NAME-*.ts`, and nothing else. */
-const CHAPTERS = ['config', 'logger', 'registry', 'server', 'supervisor', 'sys', 'telemetry'];
+const CHAPTERS = ['config', 'logger', 'port', 'registry', 'server', 'supervisor', 'sys', 'telemetry'];
 
 const DOCS = join(import.meta.dirname, '../../docs/otp');
 const files = CHAPTERS.flatMap((name) => globSync(`examples/${name}-*.ts`, { cwd: DOCS })).sort();
