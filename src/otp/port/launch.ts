@@ -28,14 +28,15 @@ export const GUARD_FD = 9;
  */
 const LAUNCHER = `
 echo "+ $$" >&${GUARD_FD} || exit 125
-if [ -n "$1" ]; then echo 0 >"$1/cgroup.procs" || exit 125; fi
-shift
+if [ -n "$1" ]; then { echo 0 >"$1/cgroup.procs"; } 2>/dev/null || $2 || exit 125; fi
+shift 2
 exec "$@" ${GUARD_FD}>&-
 `;
 
 export interface Launch {
   file: string;
-  args: (cgroup: string | undefined) => string[];
+  /** @param limited whether it must not run outside of that cgroup; without limits, its process group will do */
+  args: (cgroup: string | undefined, limited: boolean) => string[];
   cwd: string;
   env: NodeJS.ProcessEnv;
 }
@@ -60,7 +61,7 @@ export function launch(options: LaunchOptions): Launch {
   }
   return {
     file: '/bin/sh',
-    args: (cgroup) => ['-c', LAUNCHER, 'port', cgroup ?? '', ...program],
+    args: (cgroup, limited) => ['-c', LAUNCHER, 'port', cgroup ?? '', String(!limited), ...program],
     cwd,
     env,
   };

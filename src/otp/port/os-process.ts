@@ -52,7 +52,12 @@ export class OsProcess {
     const cgroup = makeCgroup(options.limits);
     const frames = options.io === 'fd3';
     try {
-      const child = spawn(file, args(cgroup), { cwd, env, detached: true, stdio: stdioOf(frames) });
+      const child = spawn(file, args(cgroup, options.limits !== undefined), {
+        cwd,
+        env,
+        detached: true,
+        stdio: stdioOf(frames),
+      });
       await once(child, 'spawn');
       return new OsProcess(child, child.pid as number, cgroup, frames);
     } catch (cause) {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -12,6 +13,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { logging } from '../logger/index.ts';
 import { PortBusyError, PortError, PortExitError } from './errors.ts';
+import { GUARD_FD, launch } from './launch.ts';
 import { openPort, type Port } from './port.ts';
 
 /** Of this repository, for this machine. */
@@ -319,6 +321,18 @@ describe('what cannot start says so at once', () => {
     expect(await failure(port.send('x'))).toMatchObject({ code: 'port-input' });
     await port.stop();
   });
+});
+
+test('a cgroup that cannot be entered matters only where there are limits', () => {
+  const { file, args, env } = launch({ command: 'echo', args: ['ran'] });
+  const run = (limited: boolean) =>
+    spawnSync(file, args('/no/such/cgroup', limited), {
+      env,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe', ...new Array<'ignore'>(GUARD_FD - 3).fill('ignore'), 'pipe'],
+    });
+  expect(run(false)).toMatchObject({ status: 0, stdout: 'ran\n' });
+  expect(run(true)).toMatchObject({ status: 125, stdout: '' });
 });
 
 test.runIf(process.getuid?.() === 0)('as another user, by name', async () => {
