@@ -152,7 +152,8 @@ class Client extends Server {
   async hold(held: () => void, until: Promise<unknown>): Promise<void> {
     await this.#pool?.run((worker) => {
       held();
-      return worker.call('work', until).then(() => until);
+      // No time-out: only its client's end gives it back.
+      return worker.within(Infinity).call('work', until);
     });
   }
   wait(): unknown {

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { CallError } from '../process/errors.ts';
 import { processTable } from '../process/process.ts';
 import { onReport } from '../process/reports.ts';
@@ -79,6 +79,22 @@ describe('what goes wrong in the thread', () => {
 });
 
 describe('an endless loop is ended', () => {
+  // Not only the process here: its thread, too.
+  const threads = () => readdirSync('/proc/self/task').length;
+  let before = 0;
+  beforeAll(async () => {
+    if (process.platform !== 'linux') return;
+    // With what the first worker starts for all of them.
+    const first = await numbers.start({ args: [0] });
+    before = threads() - 1;
+    first.exit('kill');
+    await vi.waitFor(() => expect(threads()).toBeLessThanOrEqual(before), { timeout: 10_000 });
+  });
+  afterEach(async () => {
+    if (process.platform !== 'linux') return;
+    await vi.waitFor(() => expect(threads()).toBeLessThanOrEqual(before), { timeout: 10_000 });
+  });
+
   test('by its time-out', async () => {
     const ref = await numbers.start({ args: [0], timeoutMs: 300 });
     await expect(ref.call('spin')).rejects.toBeInstanceOf(CallError);
