@@ -69,8 +69,8 @@ export function readPe(bytes: Uint8Array): Pe {
   return {
     machine: MACHINES[machine] ?? machine,
     at: { coff, optional, sectionTable },
-    sectionAlignment: powerOfTwo(view, optional + 32),
-    fileAlignment: powerOfTwo(view, optional + 36),
+    sectionAlignment: powerOfTwo(view, optional + 32, 2 ** 20),
+    fileAlignment: powerOfTwo(view, optional + 36, 2 ** 16),
     sizeOfHeaders,
     signed: directories > SECURITY_DIRECTORY && view.getUint32(security, true) !== 0,
     sections: Array.from({ length: sectionCount }, (_, i) =>
@@ -115,12 +115,12 @@ function readSection(bytes: Uint8Array, view: DataView, header: number): PeSecti
   return section;
 }
 
-function powerOfTwo(view: DataView, at: number): number {
+function powerOfTwo(view: DataView, at: number, most: number): number {
   const value = view.getUint32(at, true);
-  if (value === 0 || value > 2 ** 20 || (value & (value - 1)) !== 0) {
+  if (value === 0 || value > most || (value & (value - 1)) !== 0) {
     throw new FormatError('pe', `an alignment of ${value} bytes`, {
       offset: at,
-      expected: 'a power of two up to 1 MiB',
+      expected: `a power of two up to ${most}`,
     });
   }
   return value;
