@@ -24,6 +24,7 @@ describe('text from a terminal', () => {
     expect(plain('a\x1b[3', '1mb')).toBe('ab');
     expect(plain('a\r')).toBe('a');
     expect(plain('a\r', '\nb')).toBe('a\nb');
+    expect(plain('a\r', '\x1b(B', '\r\nb')).toBe('a\nb');
   });
 
   test('gives up on escape sequences without end', () => {

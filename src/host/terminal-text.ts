@@ -11,8 +11,8 @@ const ESCAPES = new RegExp(
   ].join('|'),
   'g',
 );
-/** An escape sequence that may not be complete yet, or a carriage return whose line feed may follow. */
-const UNFINISHED = new RegExp(`(?:${ESC}(?:\\[[0-?]*[ -/]*|\\][^\\u0007\\u001b]*${ESC}?|[ -/]*)|\\r+)$`);
+/** An escape sequence that may not be complete yet. */
+const UNFINISHED = new RegExp(`${ESC}(?:\\[[0-?]*[ -/]*|\\][^\\u0007\\u001b]*${ESC}?|[ -/]*)$`);
 /** Longer ones are no escape sequences but rubbish. */
 const MAX_UNFINISHED = 4096;
 /** Everything but tab and line feed. */
@@ -24,16 +24,20 @@ const CONTROL = /(?![\t\n])\p{Cc}/gu;
  */
 export class TerminalText {
   readonly #decoder = new StringDecoder('utf8');
-  #held = '';
+  /** The beginning of an escape sequence. */
+  #escape = '';
+  /** A carriage return, whose line feed may follow: with nothing but escape sequences between them, too. */
+  #return = '';
 
   /** The text that is certain after these bytes. */
   push(bytes: Uint8Array): string {
-    const text = this.#held + this.#decoder.write(bytes);
+    const text = this.#escape + this.#decoder.write(bytes);
     const unfinished = UNFINISHED.exec(text)?.[0] ?? '';
-    this.#held = unfinished.length > MAX_UNFINISHED ? '' : unfinished;
-    const certain = text.slice(0, text.length - this.#held.length);
-    return certain
-      .replace(ESCAPES, '')
+    this.#escape = unfinished.length > MAX_UNFINISHED ? '' : unfinished;
+    const whole = this.#return + text.slice(0, text.length - this.#escape.length).replace(ESCAPES, '');
+    this.#return = whole.endsWith('\r') ? '\r' : '';
+    return whole
+      .replace(/\r+$/, '')
       .replace(/\r+\n?/g, '\n')
       .replace(CONTROL, '');
   }
