@@ -1,5 +1,5 @@
 import { FormatError, FwError } from '../errors.ts';
-import { MAX_SECTIONS, type Pe, peChecksum, readPe, SECTION_HEADER_SIZE } from './pe.ts';
+import { MAX_SECTIONS, type Pe, type PeSection, peChecksum, readPe, SECTION_HEADER_SIZE } from './pe.ts';
 
 /** The sections that Hearth uses of those systemd-stub(7) knows. */
 export type UkiSectionName = '.osrel' | '.cmdline' | '.uname' | '.linux' | '.initrd';
@@ -51,7 +51,7 @@ export function writeUki({ stub, sections, size }: UkiInput): Uint8Array<ArrayBu
   const memoryUnit = Math.max(pe.sectionAlignment, PAGE);
 
   let fileEnd = roundUp(
-    Math.max(pe.sizeOfHeaders, ...pe.sections.map((s) => s.rawOffset + s.rawSize)),
+    Math.max(pe.sizeOfHeaders, ...withBytes(pe).map((s) => s.rawOffset + s.rawSize)),
     fileUnit,
   );
   let memoryEnd = Math.max(pe.sizeOfHeaders, ...pe.sections.map((s) => s.virtualAddress + s.virtualSize));
@@ -120,8 +120,10 @@ function checkStub(stub: Uint8Array, pe: Pe, sections: readonly UkiSection[]): v
   // Headers have room up to where the first section begins, be it in the file or in memory.
   const tableEnd = pe.at.sectionTable + pe.sections.length * SECTION_HEADER_SIZE;
   const end = tableEnd + sections.length * SECTION_HEADER_SIZE;
-  const withBytes = pe.sections.filter(({ rawSize }) => rawSize > 0);
-  const limit = Math.min(...withBytes.map((s) => s.rawOffset), ...pe.sections.map((s) => s.virtualAddress));
+  const limit = Math.min(
+    ...withBytes(pe).map((s) => s.rawOffset),
+    ...pe.sections.map((s) => s.virtualAddress),
+  );
   const room = stub.subarray(tableEnd, end);
   if (end > limit || names.length > MAX_SECTIONS || room.some((byte) => byte !== 0)) {
     throw new FormatError('uki', `the stub has no room for ${sections.length} more section headers`, {
@@ -129,6 +131,11 @@ function checkStub(stub: Uint8Array, pe: Pe, sections: readonly UkiSection[]): v
       offset: tableEnd,
     });
   }
+}
+
+/** The place in the file of a section without bytes in it means nothing. */
+function withBytes(pe: Pe): PeSection[] {
+  return pe.sections.filter(({ rawSize }) => rawSize > 0);
 }
 
 function tooLarge(sections: readonly UkiSection[], needed: number, size: number): FwError {
