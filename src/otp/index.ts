@@ -68,10 +68,10 @@ export {
   TimeoutError,
   UnknownMessageError,
 } from './process/errors.ts';
+export type { Later } from './process/later.ts';
 export { Down, type Monitor } from './process/monitor.ts';
 export { AlreadyStartedError, type Via } from './process/names.ts';
 export { OwnerError } from './process/owner.ts';
-export type { Later } from './process/process.ts';
 export { describeReason, type ExitReason, isOrderly, Shutdown } from './process/reason.ts';
 export { onReport, type Report } from './process/reports.ts';
 export { Exit } from './process/signals.ts';

@@ -1,26 +1,19 @@
 import { OverloadError, ReplyError } from './errors.ts';
-import { Mailbox } from './mailbox.ts';
+import { Later, PromisedAnswers } from './later.ts';
+import { type Bounds, Mailbox, UNBOUNDED } from './mailbox.ts';
 import { Message } from './message.ts';
 import type { Monitor } from './monitor.ts';
-import type { PendingCall } from './pending-call.ts';
 import { type ExitReason, isOrderly, thrownReason } from './reason.ts';
 import { report } from './reports.ts';
 import { Ring } from './ring.ts';
 import { enqueue, type Runnable } from './scheduler.ts';
 import { announceEnd } from './signals.ts';
+import type { Silence } from './silence.ts';
 import type { SmallSet } from './small-set.ts';
 import { isThenable } from './thenable.ts';
 import { checkTimerMs, Timers } from './timers.ts';
 
 export type Status = 'starting' | 'running' | 'suspended' | 'exiting' | 'dead';
-
-/** An answer that comes later, while the process goes on with other messages. */
-export class Later<T> {
-  readonly promise: Promise<T>;
-  constructor(promise: Promise<T>) {
-    this.promise = promise;
-  }
-}
 
 /** A process is told of another's end. */
 export interface Watcher {
@@ -68,16 +61,9 @@ export abstract class Process implements Runnable {
   handled = 0;
   /** Milliseconds in handlers, without what they do after an `await`. */
   busyMs = 0;
-  /** Whether `idleSince` is kept: a look at the clock for every message is not for every process. */
-  timesIdle = false;
-  /** When its last handler was done; of `performance.now()`. */
-  idleSince = 0;
+  bounds: Bounds = UNBOUNDED;
   /** The message at work. */
   handling: Message | undefined;
-  /** How many messages may wait; 0 for any number. */
-  mailboxLimit = 0;
-  /** How many waiting messages are worth a report. */
-  mailboxWatermark = Infinity;
 
   links: SmallSet<Process> | undefined;
   /** Who is told of this process' end, and by what it is told of others'. */
@@ -85,18 +71,17 @@ export abstract class Process implements Runnable {
   monitors: Set<Monitor> | undefined;
   possessions: Set<Possession> | undefined;
   tracer: Tracer | undefined;
+  /** Kept where something is to happen after a while without work. */
+  protected silence: Silence | undefined;
 
   #mailbox: Mailbox | undefined;
   #continuations: Ring<() => unknown> | undefined;
-  /** Calls whose answers were promised for later. */
-  #promised: Set<PendingCall> | undefined;
+  #promised: PromisedAnswers | undefined;
   #timers: Timers | undefined;
   #abort: AbortController | undefined;
   #queued = false;
   /** A handler, or `terminate`, has begun and is not done: it runs, waits for a promise, or woke whoever runs now. */
   #atWork = false;
-  /** The watermark was reached, and the mailbox is not yet down to half of it. */
-  #long = false;
 
   constructor(parent: Process | undefined) {
     this.parent = parent;
@@ -122,6 +107,11 @@ export abstract class Process implements Runnable {
     return this.#mailbox?.length ?? 0;
   }
 
+  /** Whether senders are refused. */
+  get full(): boolean {
+    return this.mailboxLength >= this.bounds.limit;
+  }
+
   get alive(): boolean {
     return this.status !== 'dead';
   }
@@ -145,8 +135,8 @@ export abstract class Process implements Runnable {
    * @throws OverloadError when it is full; of a call, the caller's promise is rejected with it
    */
   deliver(message: Message): void {
-    if (this.mailboxLimit > 0 && this.mailboxLength >= this.mailboxLimit && message.kind !== 'system') {
-      const error = new OverloadError(this.toString(), message.name, this.mailboxLimit);
+    if (this.full && message.kind !== 'system') {
+      const error = new OverloadError(this.toString(), message.name, this.bounds.limit);
       if (!message.call) throw error;
       message.call.fail(error);
     } else this.admit(message);
@@ -158,9 +148,8 @@ export abstract class Process implements Runnable {
       message.call?.refuse(this.reason ?? 'noproc');
       return;
     }
-    this.#mailbox ??= new Mailbox();
+    this.#mailbox ??= new Mailbox(this.bounds, (long) => this.#crossed(long));
     this.#mailbox.push(message);
-    if (this.#mailbox.length >= this.mailboxWatermark && !this.#long) this.#crossed(true);
     this.#wake();
   }
 
@@ -262,11 +251,12 @@ export abstract class Process implements Runnable {
     processTable.delete(this.id);
     this.#abort?.abort(reason);
     this.handling?.call?.refuse(reason);
-    for (const call of this.#promised ?? []) call.refuse(reason);
+    this.#promised?.refuse(reason);
     const mailbox = this.#mailbox;
     this.#mailbox = this.#continuations = this.#promised = undefined;
     for (const { call } of mailbox ?? []) call?.refuse(reason);
     this.#timers?.clear();
+    this.silence?.end();
     for (const monitor of this.monitors ?? []) monitor[Symbol.dispose]();
     this.dispose();
     const possessions = this.possessions;
@@ -294,7 +284,6 @@ export abstract class Process implements Runnable {
   #next(): void {
     const message = this.status === 'suspended' ? this.#mailbox?.nextSystem() : this.#mailbox?.next();
     if (!message) return;
-    if (this.#long && this.mailboxLength <= this.mailboxWatermark / 2) this.#crossed(false);
     this.handled++;
     this.handling = message;
     if (this.tracer !== undefined) this.tracer.began(message);
@@ -303,7 +292,6 @@ export abstract class Process implements Runnable {
   }
 
   #crossed(long: boolean): void {
-    this.#long = long;
     report({ kind: 'long-mailbox', process: this, long, waiting: this.mailboxLength });
   }
 
@@ -361,7 +349,7 @@ export abstract class Process implements Runnable {
   #rest(): void {
     this.#atWork = false;
     this.handling = undefined;
-    if (this.timesIdle) this.idleSince = performance.now();
+    if (this.silence !== undefined) this.silence.begins();
     if (this.status === 'exiting') this.#terminate();
     else this.#wake();
   }
@@ -373,18 +361,14 @@ export abstract class Process implements Runnable {
   }
 
   #answerLater(message: Message | undefined, promise: Promise<unknown>): void {
-    this.#promised ??= new Set();
-    const promised = this.#promised;
-    const call = message?.call;
-    if (call) promised.add(call);
-    promise.then(
-      (value) => {
-        if (call && promised.delete(call)) call.answer(value);
-      },
-      (thrown: unknown) => {
-        if (call ? promised.delete(call) : this.alive) this.#answerError(message, thrownReason(thrown));
-      },
-    );
+    if (message?.call) {
+      this.#promised ??= new PromisedAnswers();
+      this.#promised.add(message.call, promise, (error) => this.#answerError(message, error));
+      return;
+    }
+    promise.catch((thrown: unknown) => {
+      if (this.alive) this.#answerError(message, thrownReason(thrown));
+    });
   }
 
   #terminate(): void {

@@ -1,9 +1,10 @@
 import { Address } from '../process/address.ts';
 import { CallError } from '../process/errors.ts';
+import type { Later } from '../process/later.ts';
 import { Message } from '../process/message.ts';
 import { whereis } from '../process/names.ts';
 import { PendingCall } from '../process/pending-call.ts';
-import { currentProcess, type Later, type Process } from '../process/process.ts';
+import { currentProcess, type Process } from '../process/process.ts';
 import type { Server } from './server.ts';
 
 /** How long a call waits for its answer unless it says otherwise, as in OTP. */

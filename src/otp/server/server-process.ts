@@ -1,11 +1,13 @@
 import { MAX_TIMER_MS } from '../process/deadlines.ts';
 import { StartError, UnknownMessageError } from '../process/errors.ts';
+import type { Bounds } from '../process/mailbox.ts';
 import type { Message } from '../process/message.ts';
 import { AlreadyStartedError, register, unregister, type Via } from '../process/names.ts';
 import { Process, type Watcher } from '../process/process.ts';
 import { type ExitReason, thrownReason } from '../process/reason.ts';
 import { report } from '../process/reports.ts';
 import { link, unlink } from '../process/signals.ts';
+import { Silence } from '../process/silence.ts';
 import { isThenable } from '../process/thenable.ts';
 import { checkTimerMs } from '../process/timers.ts';
 import { ServerRef } from './ref.ts';
@@ -29,8 +31,7 @@ export interface ProcessOptions {
   startTimeoutMs?: number | undefined;
 }
 
-/** Of a mailbox without a limit. */
-const WATERMARK = 10_000;
+const DEFAULT_BOUNDS: Bounds = { limit: Infinity, watermark: 10_000 };
 
 let constructing: ServerProcess | undefined;
 
@@ -47,17 +48,13 @@ export class ServerProcess extends Process {
   /** For `sys` alone. */
   readonly server: Server;
   readonly #options: ProcessOptions;
-  #silence: NodeJS.Timeout | undefined;
-  #silenceMs = 0;
 
   /** @throws StartError when the class' constructor throws */
   constructor(kind: ServerClass, parent: Process | undefined, options: ProcessOptions) {
     super(parent);
     this.kind = kind;
     this.#options = options;
-    this.mailboxLimit = options.mailboxLimit ?? 0;
-    this.mailboxWatermark =
-      options.mailboxWatermark ?? (this.mailboxLimit > 0 ? Math.ceil(this.mailboxLimit * 0.8) : WATERMARK);
+    this.bounds = boundsOf(options);
     this.ref = new ServerRef(this);
     const before = constructing;
     constructing = this;
@@ -100,11 +97,9 @@ export class ServerProcess extends Process {
   /** Calls `timeout()` of the server whenever it had nothing to do for so long; 0 ends that. */
   setTimeout(ms: number): void {
     checkTimerMs(ms);
-    this.#silenceMs = ms;
-    this.timesIdle = ms > 0;
-    this.idleSince = performance.now();
-    clearTimeout(this.#silence);
-    this.#listen(ms);
+    this.silence?.end();
+    const over = (): void => this.continueWith(() => this.server.timeout());
+    this.silence = ms > 0 && this.alive ? new Silence(ms, () => this.idle, over) : undefined;
   }
 
   protected handle(message: Message): unknown {
@@ -120,24 +115,7 @@ export class ServerProcess extends Process {
   }
 
   protected override dispose(): void {
-    clearTimeout(this.#silence);
-    this.#silence = undefined;
     unregister(this);
-  }
-
-  /** One timer, moved when it finds that a message came meanwhile: cheaper than moving it with each message. */
-  #listen(ms: number): void {
-    this.#silence = ms > 0 && this.alive ? setTimeout(() => this.#silent(), ms) : undefined;
-  }
-
-  #silent(): void {
-    const left = this.idle ? this.idleSince + this.#silenceMs - performance.now() : this.#silenceMs;
-    if (left > 0) {
-      this.#listen(Math.max(1, left));
-      return;
-    }
-    this.continueWith(() => this.server.timeout());
-    this.#listen(this.#silenceMs);
   }
 
   async #finish(init: PromiseLike<unknown>): Promise<void> {
@@ -176,4 +154,9 @@ export class ServerProcess extends Process {
     this.kill(reason);
     return reason instanceof AlreadyStartedError ? reason : new StartError(this.label, reason);
   }
+}
+
+function boundsOf({ mailboxLimit: limit, mailboxWatermark: watermark }: ProcessOptions): Bounds {
+  if (!limit) return watermark === undefined ? DEFAULT_BOUNDS : { limit: Infinity, watermark };
+  return { limit, watermark: watermark ?? Math.ceil(limit * 0.8) };
 }

@@ -1,6 +1,6 @@
 import type { Address } from '../process/address.ts';
+import { Later } from '../process/later.ts';
 import { Monitor } from '../process/monitor.ts';
-import { Later } from '../process/process.ts';
 import type { ExitReason } from '../process/reason.ts';
 import { link, unlink } from '../process/signals.ts';
 import type { ServerRef } from './ref.ts';

@@ -1,9 +1,10 @@
 import { Address } from '../process/address.ts';
 import { CallError, ReplyError, StartError } from '../process/errors.ts';
+import { Later } from '../process/later.ts';
 import { Message } from '../process/message.ts';
 import { AlreadyStartedError, register, unregister, whereis } from '../process/names.ts';
 import { PendingCall } from '../process/pending-call.ts';
-import { Later, Process } from '../process/process.ts';
+import { Process } from '../process/process.ts';
 import { type ExitReason, thrownReason } from '../process/reason.ts';
 import { report } from '../process/reports.ts';
 import { Exit, link, unlink } from '../process/signals.ts';

@@ -1,7 +1,8 @@
 import type { Address } from '../process/address.ts';
 import { CallError } from '../process/errors.ts';
+import { Later } from '../process/later.ts';
 import type { Message } from '../process/message.ts';
-import { Later, type Possession, type Process, type Tracer } from '../process/process.ts';
+import type { Possession, Process, Tracer } from '../process/process.ts';
 
 interface Traced {
   /** Of `performance.now()`. */

@@ -181,7 +181,7 @@ function sender(
 
 /** One message of many may be lost, and must not be what fills the memory when its receiver hangs. */
 function unlessFull(target: Process, message: Message): void {
-  if (target.mailboxLimit === 0 || target.mailboxLength < target.mailboxLimit) target.deliver(message);
+  if (!target.full) target.deliver(message);
 }
 
 function caller(work: () => unknown): (owner: Process | undefined) => boolean {
