@@ -4,7 +4,10 @@ import { type Figure, median } from './figure.ts';
 
 const RUNS = 5;
 
-/** What one run of otp-run.ts prints. */
+/** The programs of a run. */
+const PARTS = ['start', 'supervised', 'messages'] as const;
+
+/** What the parts of one run of otp-run.ts print. */
 export interface OtpRun {
   callsPerSecond: number;
   concurrentCallsPerSecond: number;
@@ -15,12 +18,15 @@ export interface OtpRun {
   supervisedBytes: number;
 }
 
-/** The runtime library. Each run is a program of its own: a heap that earlier runs have filled would be measured too. */
+/** The runtime library. Each part is a program of its own: a heap that another has filled would be measured too. */
 export async function benchOtp(): Promise<Figure[]> {
+  const program = join(import.meta.dirname, 'otp-run.ts');
+  const options = ['--expose-gc', '--disable-warning=ExperimentalWarning', program];
   const runs = Array.from({ length: RUNS }, (): OtpRun => {
-    const program = join(import.meta.dirname, 'otp-run.ts');
-    const options = ['--expose-gc', '--disable-warning=ExperimentalWarning', program];
-    return JSON.parse(execFileSync(process.execPath, options, { encoding: 'utf8' })) as OtpRun;
+    const printed = PARTS.map((part) =>
+      JSON.parse(execFileSync(process.execPath, [...options, part], { encoding: 'utf8' })),
+    );
+    return Object.assign({}, ...printed) as OtpRun;
   });
   const figure = (key: keyof OtpRun, name: string, unit: string, goal?: string): Figure => ({
     name,

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
 import { ReplyError, StartError } from '../process/errors.ts';
-import { processTable } from '../process/process.ts';
+import { processTable } from '../process/process-table.ts';
 import { startSupervisor, supervisor } from '../supervisor/supervisor.ts';
 import { agent, namedAgent, startAgent } from './agent.ts';
 

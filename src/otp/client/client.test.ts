@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server as NetServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { processTable } from '../process/process.ts';
+import { processTable } from '../process/process-table.ts';
 import { onReport } from '../process/reports.ts';
 import { named } from '../server/ref.ts';
 import { start } from '../server/start.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Message } from '../process/message.ts';
-import { processTable } from '../process/process.ts';
+import { processTable } from '../process/process-table.ts';
 import { report } from '../process/reports.ts';
 import { Server } from '../server/server.ts';
 import { start } from '../server/start.ts';
@@ -149,7 +149,7 @@ test('what supervisors and mailboxes report, and a crash whose error throws when
   const { logging, ring } = create();
   const stop = logReports(logging.logger);
   await start(Account, { name: 'reporter' });
-  const [process] = [...processTable.values()].filter(({ name }) => name === 'reporter');
+  const [process] = processTable.values().filter(({ name }) => name === 'reporter');
   if (!process) throw new Error('no process');
   report({ kind: 'supervisor', process, what: 'child-terminated', child: 'a', reason: new Error('why') });
   report({ kind: 'supervisor', process, what: 'shutdown', child: 'b', reason: 'shutdown' });

@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { ReplyError } from '../process/errors.ts';
-import { processTable } from '../process/process.ts';
+import { processTable } from '../process/process-table.ts';
 import type { ServerRef } from '../server/ref.ts';
 import { Server } from '../server/server.ts';
 import { start } from '../server/start.ts';
@@ -46,7 +46,7 @@ function gate() {
   });
   return { promise, open };
 }
-const workers = () => [...processTable.values()].filter(({ label }) => label === 'Worker').length;
+const workers = () => processTable.values().filter(({ label }) => label === 'Worker').length;
 
 test('no more than its size run at once, all of them in turn, and what is thrown gives back, too', async () => {
   const ref = await poolOf();

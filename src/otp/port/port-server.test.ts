@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { logging } from '../logger/index.ts';
 import { CallError, ReplyError, StartError } from '../process/errors.ts';
-import { processTable } from '../process/process.ts';
+import { processTable } from '../process/process-table.ts';
 import type { ExitReason } from '../process/reason.ts';
 import { onReport, type Report } from '../process/reports.ts';
 import { named, type ServerRef } from '../server/ref.ts';

@@ -3,6 +3,7 @@ import { Later, PromisedAnswers } from './later.ts';
 import { type Bounds, Mailbox, UNBOUNDED } from './mailbox.ts';
 import { Message } from './message.ts';
 import type { Monitor } from './monitor.ts';
+import { processTable } from './process-table.ts';
 import { type ExitReason, isOrderly, thrownReason } from './reason.ts';
 import { report } from './reports.ts';
 import { Ring } from './ring.ts';
@@ -33,8 +34,6 @@ export interface Tracer {
   failed(message: Message, error: Error): void;
 }
 
-/** All processes that have not ended, by id, in the order of their start. */
-export const processTable = new Map<number, Process>();
 let lastId = 0;
 let running: Process | undefined;
 
@@ -52,6 +51,9 @@ export abstract class Process implements Runnable {
   readonly id = ++lastId;
   readonly parent: Process | undefined;
   status: Status = 'starting';
+  /** Its neighbours in the table of processes. */
+  older: Process | undefined;
+  younger: Process | undefined;
   /** Why it ended, or is about to. */
   reason: ExitReason | undefined;
   name: string | undefined;
@@ -85,7 +87,7 @@ export abstract class Process implements Runnable {
 
   constructor(parent: Process | undefined) {
     this.parent = parent;
-    processTable.set(this.id, this);
+    processTable.add(this);
   }
 
   /** What it runs, for people: a class' name, mostly. */
@@ -248,7 +250,7 @@ export abstract class Process implements Runnable {
     if (this.status === 'dead') return;
     this.status = 'dead';
     this.reason = reason;
-    processTable.delete(this.id);
+    processTable.delete(this);
     this.#abort?.abort(reason);
     this.handling?.call?.refuse(reason);
     this.#promised?.refuse(reason);

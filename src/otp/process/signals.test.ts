@@ -4,7 +4,8 @@ import { Server } from '../server/server.ts';
 import { start } from '../server/start.ts';
 import type { Address } from './address.ts';
 import { Down, type Monitor } from './monitor.ts';
-import { type Process, processTable } from './process.ts';
+import type { Process } from './process.ts';
+import { processTable } from './process-table.ts';
 import { type ExitReason, Shutdown } from './reason.ts';
 import { Exit, link } from './signals.ts';
 

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { processTable } from '../process/process.ts';
+import { processTable } from '../process/process-table.ts';
 import { Server } from '../server/server.ts';
 import { start } from '../server/start.ts';
 import { GroupChange, type GroupMonitor, Groups } from './groups.ts';

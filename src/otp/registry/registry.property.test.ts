@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { AlreadyStartedError } from '../process/names.ts';
-import { processTable } from '../process/process.ts';
+import { processTable } from '../process/process-table.ts';
 import type { ServerRef } from '../server/ref.ts';
 import { Server } from '../server/server.ts';
 import { start } from '../server/start.ts';

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { AlreadyStartedError } from '../process/names.ts';
 import { OwnerError } from '../process/owner.ts';
-import { processTable } from '../process/process.ts';
+import { processTable } from '../process/process-table.ts';
 import { Exit } from '../process/signals.ts';
 import type { ServerRef } from '../server/ref.ts';
 import { Server } from '../server/server.ts';

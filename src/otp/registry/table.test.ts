@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { processTable } from '../process/process.ts';
+import { processTable } from '../process/process-table.ts';
 import { Server } from '../server/server.ts';
 import { start } from '../server/start.ts';
 import { bagTable, namedBagTable, namedTable, type SetTable, table, tables } from './table.ts';

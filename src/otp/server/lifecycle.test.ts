@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { StartError } from '../process/errors.ts';
 import { AlreadyStartedError, whereis } from '../process/names.ts';
-import { processTable } from '../process/process.ts';
+import { processTable } from '../process/process-table.ts';
 import { type ExitReason, Shutdown } from '../process/reason.ts';
 import { onReport, type Report } from '../process/reports.ts';
 import { named, type ServerRef } from './ref.ts';

@@ -8,7 +8,7 @@ import {
 } from '../process/errors.ts';
 import { Message } from '../process/message.ts';
 import { PendingCall } from '../process/pending-call.ts';
-import { processTable } from '../process/process.ts';
+import { processTable } from '../process/process-table.ts';
 import { onReport, type Report } from '../process/reports.ts';
 import { named, type ServerRef } from './ref.ts';
 import { Server } from './server.ts';

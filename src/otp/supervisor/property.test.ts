@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { whereis } from '../process/names.ts';
-import { processTable } from '../process/process.ts';
+import { processTable } from '../process/process-table.ts';
 import { named } from '../server/ref.ts';
 import { Server } from '../server/server.ts';
 import { type ChildSpec, child } from './child-spec.ts';
@@ -116,7 +116,7 @@ function parents(plan: TreePlan, into = new Map<string, string>()): Map<string, 
 /** On a busy machine work goes on after the event loop has turned: silence is when nobody has anything to do. */
 async function settle(): Promise<void> {
   do await new Promise((resolve) => setImmediate(resolve));
-  while ([...processTable.values()].some(({ idle }) => !idle));
+  while (processTable.values().some(({ idle }) => !idle));
 }
 
 async function perform(event: Event, parentOf: Map<string, string>): Promise<void> {

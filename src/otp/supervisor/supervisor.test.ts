@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Address } from '../process/address.ts';
-import { processTable } from '../process/process.ts';
+import { processTable } from '../process/process-table.ts';
 import type { ExitReason } from '../process/reason.ts';
 import { onReport } from '../process/reports.ts';
 import { named } from '../server/ref.ts';

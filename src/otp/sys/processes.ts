@@ -1,4 +1,5 @@
-import { type Process, processTable, type Status } from '../process/process.ts';
+import type { Process, Status } from '../process/process.ts';
+import { processTable } from '../process/process-table.ts';
 
 /** One line about a process: plain data, that can be sent anywhere. */
 export interface ProcessInfo {
@@ -26,7 +27,7 @@ export interface ProcessTree extends ProcessInfo {
 
 /** All processes, in the order of their start. */
 export function processes(): ProcessInfo[] {
-  return Array.from(processTable.values(), describeProcess);
+  return processTable.values().map(describeProcess);
 }
 
 /** The same, each below who started it; on top those that nobody started, or nobody who lives. */

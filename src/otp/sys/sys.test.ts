@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
 import { startAgent } from '../agent/agent.ts';
-import { processTable } from '../process/process.ts';
+import { processTable } from '../process/process-table.ts';
 import { Server } from '../server/server.ts';
 import { start } from '../server/start.ts';
 import { child } from '../supervisor/child-spec.ts';
@@ -175,7 +175,7 @@ test('processes are listed with all that matters, and as a tree', async () => {
       children: [child(Counter, { name: 'one' }), supervisor({ id: 'inner', children: [child(Plain)] })],
     }),
   );
-  const counter = [...processTable.values()].find(({ name }) => name === 'one')?.id;
+  const counter = processTable.values().find(({ name }) => name === 'one')?.id;
   const list = sys.processes();
   expect(list.map(({ name, label }) => name ?? label)).toEqual(['top', 'one', 'Supervisor', 'Plain']);
   expect(list[1]).toEqual({

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { afterEach, expect, test, vi } from 'vitest';
-import { processTable } from '../process/process.ts';
+import { processTable } from '../process/process-table.ts';
 import { onReport, report } from '../process/reports.ts';
 import { Server } from '../server/server.ts';
 import { start } from '../server/start.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { processTable } from '../process/process.ts';
+import { processTable } from '../process/process-table.ts';
 import { named, type ServerRef } from '../server/ref.ts';
 import { Server } from '../server/server.ts';
 import { start } from '../server/start.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { CallError } from '../process/errors.ts';
-import { processTable } from '../process/process.ts';
+import { processTable } from '../process/process-table.ts';
 import { onReport } from '../process/reports.ts';
 import { named } from '../server/ref.ts';
 import { Server } from '../server/server.ts';
