@@ -1,4 +1,5 @@
 import type { Lock, LockedPackage } from '../../src/build/lock.ts';
+import { megabytes } from '../../src/units.ts';
 
 /** What changes between two locks, as a maintainer wants to read it before committing. No lines: nothing changes. */
 export function summary(before: Lock | undefined, after: Lock): string[] {
@@ -63,8 +64,4 @@ function columns(rows: Row[]): string[] {
 
 function total({ packages, node }: Lock): number {
   return packages.reduce((sum, { size }) => sum + size, node.size);
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }

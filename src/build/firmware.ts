@@ -10,6 +10,7 @@ import { FwError } from '../errors.ts';
 import { writeSquashfs, zstdCompressor, zstdVersion } from '../formats/squashfs/index.ts';
 import type { DirNode } from '../formats/tree.ts';
 import type { Project } from '../project/load.ts';
+import { megabytes } from '../units.ts';
 import { type BootInput, commandLine } from './boot/cmdline.ts';
 import { buildPiBoot } from './boot/pi.ts';
 import { buildUki } from './boot/uefi.ts';
@@ -264,9 +265,7 @@ function rootTooLarge(
   squashfs: { size: number; largest: { path: string; stored: number }[] },
   limit: number,
 ): FwError {
-  const largest = squashfs.largest
-    .slice(0, 5)
-    .map(({ path, stored }) => `${path} (${(stored / 1e6).toFixed(1)} MB)`);
+  const largest = squashfs.largest.slice(0, 5).map(({ path, stored }) => `${path} (${megabytes(stored)})`);
   return new FwError('root-too-large', `the root file system is ${squashfs.size - limit} bytes too large`, {
     where: 'the root payload',
     expected: `at most ${limit} bytes, the size of a root slot`,

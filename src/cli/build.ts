@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { BuildResult } from '../build/firmware.ts';
-import { megabytes, type Output, silent, terminalOutput } from './output.ts';
+import { megabytes } from '../units.ts';
+import { type Output, silent, terminalOutput } from './output.ts';
 import { type CommonOptions, printResult, verb } from './verb.ts';
 
 export interface BuildOptions extends CommonOptions {

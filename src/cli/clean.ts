@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { cacheDir } from '../../bin/pinned-node.js';
 import type { Removed } from '../build/cache/prune.ts';
 import type { ProjectLeftover } from '../build/leftovers.ts';
-import { megabytes } from './output.ts';
+import { megabytes } from '../units.ts';
 import { table } from './table.ts';
 import { UsageError } from './usage.ts';
 import { type CommonOptions, printResult, verb } from './verb.ts';

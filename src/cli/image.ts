@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { parseSize } from '../project/size.ts';
-import { megabytes, silent, terminalOutput } from './output.ts';
+import { megabytes } from '../units.ts';
+import { silent, terminalOutput } from './output.ts';
 import { type CommonOptions, printResult, verb } from './verb.ts';
 
 interface Options extends CommonOptions {

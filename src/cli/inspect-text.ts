@@ -1,8 +1,8 @@
 import type { KeyIdentity } from '../archive/identity.ts';
 import type { Inspection } from '../build/inspect/index.ts';
 import type { Inventory } from '../build/inventory/schema.ts';
+import { megabytes } from '../units.ts';
 import { elided, fitted, table } from './table.ts';
-import { megabytes } from './units.ts';
 
 export interface TextOptions {
   /** How many of the largest files. */

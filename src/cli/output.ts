@@ -2,8 +2,6 @@ import { styleText } from 'node:util';
 import type { Progress } from '../build/progress.ts';
 import { plainLine, progressLine, Rate } from './progress-text.ts';
 
-export { megabytes } from './units.ts';
-
 /** How the command line talks while it works: progress and notes, on standard error. Results go to standard output. */
 export interface Output {
   /** How far long work is: on a terminal a line that is replaced by the next, elsewhere one line for each step. */

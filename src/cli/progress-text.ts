@@ -1,5 +1,5 @@
 import type { Progress } from '../build/progress.ts';
-import { duration, shortBytes } from './units.ts';
+import { duration, shortBytes } from '../units.ts';
 
 /** Long enough that a download's bursts do not show, short enough that a line which got slower does. */
 const WINDOW_MS = 10_000;

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { megabytes, silent, terminalOutput } from './output.ts';
+import { megabytes } from '../units.ts';
+import { silent, terminalOutput } from './output.ts';
 import { type CommonOptions, printResult, verb } from './verb.ts';
 
 interface Options extends CommonOptions {

@@ -2,9 +2,9 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { TrustSource } from '../build/inspect/trust.ts';
 import type { Verified } from '../build/inspect/verify.ts';
+import { megabytes } from '../units.ts';
 import { silent, terminalOutput } from './output.ts';
 import { table } from './table.ts';
-import { megabytes } from './units.ts';
 import { type CommonOptions, printResult, verb } from './verb.ts';
 
 interface Options extends CommonOptions {

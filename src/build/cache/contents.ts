@@ -1,6 +1,7 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KINDS } from '../cache.ts';
+import { ifPresent } from '../present.ts';
 
 /**
  * What of a cache folder is Hearth's own, by shape. HEARTH_CACHE may name a folder that holds other things, and kinds may
@@ -110,10 +111,4 @@ async function measure(path: string): Promise<{ bytes: number; changedMs: number
 export async function folders(path: string): Promise<string[]> {
   const found = (await readdir(path, { withFileTypes: true }).catch(ifPresent)) ?? [];
   return found.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-}
-
-/** Missing is an answer; everything else is an error. */
-function ifPresent(error: NodeJS.ErrnoException): undefined {
-  if (error.code === 'ENOENT') return undefined;
-  throw error;
 }

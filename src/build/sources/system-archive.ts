@@ -8,6 +8,7 @@ import { npmPack } from '../../../bin/pinned-node.js';
 import type { Cache } from '../cache.ts';
 import { sha256 } from '../hash.ts';
 import type { SystemArchive } from '../lock.ts';
+import { ifPresent } from '../present.ts';
 import { writeWhole } from '../whole-file.ts';
 import type { Sources } from './index.ts';
 
@@ -131,9 +132,4 @@ function isLocked(bytes: Uint8Array, archive: SystemArchive): boolean {
 
 function cachePath(archive: SystemArchive, cache: Cache): string {
   return cache.path('downloads', archive.sha256);
-}
-
-function ifPresent(error: NodeJS.ErrnoException): undefined {
-  if (error.code === 'ENOENT') return undefined;
-  throw error;
 }

@@ -1,4 +1,5 @@
 import { FwError } from '../../errors.ts';
+import { megabytes } from '../../units.ts';
 import type { Cache } from '../cache.ts';
 import type { SystemArchive } from '../lock.ts';
 import { cachedPackage, fetchPackage, type Progress } from '../sources/fetch.ts';
@@ -27,22 +28,13 @@ export async function obtainInputs(
   sources: Sources,
   watcher: Watcher,
 ): Promise<SystemInputs> {
-  const { target, lock } = loaded;
-  const reasons: string[] = [];
-  // An edited target takes other files than its archive holds; what the maintainers publish fits.
-  const fits = lock.archive?.picks === picksKey(target, lock);
-  const archive = fits ? lock.archive : undefined;
-  if (lock.archive && !fits) reasons.push(`${lock.archive.package} was made for another list of files`);
-
-  const unpack = (bytes: Uint8Array): Promise<SystemInputs> => {
+  const { lock } = loaded;
+  const { archive, bytes, reasons } = await archiveHere(loaded, cache, sources);
+  const unpack = (packed: Uint8Array): Promise<SystemInputs> => {
     watcher.unpacking(archive?.package ?? '');
-    return readArchive(bytes);
+    return readArchive(packed);
   };
-  if (archive) {
-    const found = await localArchive(archive, cache, sources);
-    if ('bytes' in found) return unpack(found.bytes);
-    reasons.push(...found.reasons);
-  }
+  if (bytes) return unpack(bytes);
   const missing = await missingDownloads(lock, cache);
   if (missing.length > 0 && sources.offline) throw offlineError(loaded, missing, cache, archive, reasons);
   if (missing.length > 0 && archive?.published) {
@@ -69,6 +61,37 @@ export async function obtainInputs(
   }
 }
 
+export interface ArchiveHere {
+  /** The locked archive, where it holds the files that the target takes. */
+  archive?: SystemArchive;
+  /** What it holds, where it is on this machine. */
+  bytes?: Buffer;
+  /** Why not, one for each place. */
+  reasons: string[];
+}
+
+/** Looks for a target's system archive on this machine, and nowhere else. */
+export async function archiveHere(
+  { target, lock }: LoadedTarget,
+  cache: Cache,
+  sources: Sources,
+): Promise<ArchiveHere> {
+  const { archive } = lock;
+  if (!archive) return { reasons: [] };
+  // An edited target takes other files than its archive holds; what the maintainers publish fits.
+  if (archive.picks !== picksKey(target, lock))
+    return { reasons: [`${archive.package} was made for another list of files`] };
+  const found = await localArchive(archive, cache, sources);
+  return 'bytes' in found ? { archive, bytes: found.bytes, reasons: [] } : { archive, ...found };
+}
+
+/** The remedy of those who have no network; an infinitive's end, or nothing where there is no such archive. */
+export function orPutArchive(archive: SystemArchive | undefined): string {
+  return archive
+    ? `, or put ${tarballName(archive)} (${megabytes(archive.size)}) into a folder and name the folder in HEARTH_SYSTEMS`
+    : '';
+}
+
 /** All that is missing, not the first of it: who works offline wants to go online once. */
 function offlineError(
   { target }: LoadedTarget,
@@ -79,9 +102,6 @@ function offlineError(
 ): FwError {
   const lines = missing.map(({ name, version, size }) => `${name} ${version}  ${megabytes(size)}`);
   const total = megabytes(missing.reduce((sum, { size }) => sum + size, 0));
-  const folder = archive
-    ? `, or put ${tarballName(archive)} (${megabytes(archive.size)}) into a folder and name the folder in HEARTH_SYSTEMS`
-    : '';
   return new FwError(
     'offline',
     `the build is offline, and the system of ${target.name} is not on this machine; missing are ${total}:\n  ` +
@@ -89,7 +109,7 @@ function offlineError(
     {
       where: cache.dir,
       expected: 'the packages of the system in the cache, or its system archive on this machine',
-      remedy: `Build once for ${target.name} with a network, without --offline and HEARTH_OFFLINE${folder}.`,
+      remedy: `Build once for ${target.name} with a network, without --offline and HEARTH_OFFLINE${orPutArchive(archive)}.`,
     },
   );
 }
@@ -113,8 +133,4 @@ function withReasons(error: unknown, reasons: string[], archive: SystemArchive |
       cause: error,
     },
   );
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }
