@@ -36,6 +36,8 @@ export interface RunnerEffects {
   onOutput(line: string): void;
   /** Something that a person should read. */
   onReport(message: string): void;
+  /** Where what happens to the app is dealt with: a server's next turn. The default is at once. Not asked while the app stops. */
+  inTurn?(work: () => void): void;
 }
 
 export interface AppRunner {
@@ -43,6 +45,8 @@ export interface AppRunner {
   start(): void;
   /** Stops the app in order, by force after `stopTimeoutMs`. Resolves when none of its processes is left. */
   stop(): Promise<void>;
+  /** Ends the app now, and never starts it again. Resolves when none of its processes is left. */
+  kill(): Promise<void>;
 }
 
 /** From the end of the process to the end of its pipes, at most. */
@@ -70,6 +74,10 @@ export function createRunner(options: RunnerOptions, effects: RunnerEffects): Ap
   let restart: NodeJS.Timeout | undefined;
   let stopping = false;
 
+  const inTurn = (work: () => void): void => {
+    if (effects.inTurn && !stopping) effects.inTurn(work);
+    else work();
+  };
   const enter = (next: AppState): void => {
     state = next;
     effects.onState(next);
@@ -95,7 +103,7 @@ export function createRunner(options: RunnerOptions, effects: RunnerEffects): Ap
     const watch = watchHang(current);
     child.on('message', (raw) => {
       const message = parseAppMessage(raw);
-      if (message && run === current) hear(current, message);
+      if (message) inTurn(() => run === current && hear(current, message));
     });
 
     let over = false;
@@ -103,9 +111,12 @@ export function createRunner(options: RunnerOptions, effects: RunnerEffects): Ap
       if (over) return;
       over = true;
       clearInterval(watch);
-      run = undefined;
+      // Here and not in its turn: who stops the app waits for this, and takes no turns any more.
       resolve();
-      afterEnd(current, end, output);
+      inTurn(() => {
+        run = undefined;
+        afterEnd(current, end, output);
+      });
     };
     child.on('error', (error) => {
       // Also emitted when a message cannot be sent; only a child without a pid was never started.
@@ -151,7 +162,7 @@ export function createRunner(options: RunnerOptions, effects: RunnerEffects): Ap
   function watchHang(current: Run): NodeJS.Timeout {
     const everyMs = Math.max(20, Math.floor(options.beatTimeoutMs / 5));
     let checked = effects.now();
-    return setInterval(() => {
+    const look = (): void => {
       const now = effects.now();
       const late = now - checked > 2 * everyMs;
       checked = now;
@@ -163,7 +174,7 @@ export function createRunner(options: RunnerOptions, effects: RunnerEffects): Ap
           ? Math.max(options.startTimeoutMs, options.beatTimeoutMs)
           : options.beatTimeoutMs;
       if (now - current.heard > limit) {
-        kill(
+        killRun(
           current,
           current.phase === 'import'
             ? `it did not call run() of hearthfw within ${limit} ms; call run() at the end of its entry file`
@@ -173,12 +184,13 @@ export function createRunner(options: RunnerOptions, effects: RunnerEffects): Ap
         current.unhealthySince !== undefined &&
         now - current.unhealthySince > options.beatTimeoutMs
       ) {
-        kill(current, `it stayed unhealthy: ${state.name === 'unhealthy' ? state.reason : ''}`);
+        killRun(current, `it stayed unhealthy: ${state.name === 'unhealthy' ? state.reason : ''}`);
       }
-    }, everyMs);
+    };
+    return setInterval(inTurn, everyMs, look);
   }
 
-  function kill(current: Run, reason: string): void {
+  function killRun(current: Run, reason: string): void {
     current.killed = reason;
     effects.killAll(current.pid);
   }
@@ -200,7 +212,7 @@ export function createRunner(options: RunnerOptions, effects: RunnerEffects): Ap
     }
     effects.onReport(`${reason}; restarting ${decision.delayMs === 0 ? 'now' : `in ${decision.delayMs} ms`}`);
     enter({ name: 'waiting', reason, delayMs: decision.delayMs });
-    restart = setTimeout(start, decision.delayMs);
+    restart = setTimeout(inTurn, decision.delayMs, start);
   }
 
   async function stop(): Promise<void> {
@@ -214,11 +226,19 @@ export function createRunner(options: RunnerOptions, effects: RunnerEffects): Ap
     enter({ name: 'stopping', pid: current.pid });
     const force = setTimeout(() => {
       effects.onReport(`the app did not stop within ${options.stopTimeoutMs} ms: killed`);
-      kill(current, 'it did not stop in time');
+      killRun(current, 'it did not stop in time');
     }, options.stopTimeoutMs);
     askToStop(current, options.stopTimeoutMs);
     await current.ended;
     clearTimeout(force);
+  }
+
+  async function kill(): Promise<void> {
+    stopping = true;
+    clearTimeout(restart);
+    if (!run || run.pid === 0) return;
+    killRun(run, 'it is not supervised any more');
+    await run.ended;
   }
 
   return {
@@ -229,6 +249,7 @@ export function createRunner(options: RunnerOptions, effects: RunnerEffects): Ap
       if (run === undefined && restart === undefined && !stopping) start();
     },
     stop,
+    kill,
   };
 }
 
