@@ -56,8 +56,33 @@ hook() {
   (cd "$root" && "$root/hooks/$1")
 }
 
+# Of several starts at once only one goes on: each puts down a file of its own, with its number and when it started, and only
+# then looks for others. Of two, at least the second sees the other; two that see each other step back, and try again. The
+# file of a start that was killed counts for nothing.
+claim_start() {
+  for attempt in 1 2 3 4; do
+    stat_of $$
+    claimed=$HEARTH_VAR/run/$NAME.start.$$.$started
+    : >"$claimed"
+    other=''
+    for each in "$HEARTH_VAR/run/$NAME.start."*; do
+      [ "$each" != "$claimed" ] || continue
+      who=${each#"$HEARTH_VAR/run/$NAME.start."}
+      if stat_of "${who%.*}" && [ "$state" != Z ] && [ "$started" = "${who#*.}" ]; then other=${who%.*}; else rm -f "$each"; fi
+    done
+    [ -n "$other" ] || return 0
+    unclaim
+    sleep "0.$(($$ / attempt % 9 + 1))"
+  done
+  fail "it is being started already, by process $other"
+}
+
+unclaim() { rm -f "$claimed"; }
+
 prepare() {
   mkdir -p "$HEARTH_VAR/run" "$HEARTH_VAR/log" "$HEARTH_VAR/data"
+  claim_start
+  trap unclaim EXIT
   if running; then fail "it runs already, pid $pid"; fi
   rm -f "$pidfile" "$ready"
   hook pre_start || fail "the hook pre_start failed (status $?): not started"
@@ -67,6 +92,7 @@ console() {
   prepare
   # exec keeps the number, and the time of the start.
   write_pid $$
+  unclaim
   exec "$lib/heart" -- "$lib/node" --disable-warning=ExperimentalWarning "$lib/hearthd.mjs"
 }
 
@@ -77,6 +103,7 @@ daemon() {
     "$lib/node" --disable-warning=ExperimentalWarning "$lib/hearthd.mjs" \
     </dev/null >"$HEARTH_VAR/log/$NAME.heart.log" 2>&1 &
   write_pid $! || fail 'it ended at once'
+  unclaim
   if ! await_ready; then
     say "it did not become healthy within ${HEARTH_START_SECONDS:-90} s, or ended; the end of $log:"
     tail -n 8 "$log" "$HEARTH_VAR/log/$NAME.heart.log" >&2 || :
