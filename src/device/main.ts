@@ -4,7 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import type { DataState } from '../otp/device.ts';
-import { appEnvironment, killApp, letGo, limitApp, spawnHeld } from './app/command.ts';
+import { appEnvironment, delegateApp, killApp, letGo, limitApp, spawnHeld } from './app/command.ts';
 import { type AppState, createRunner } from './app/runner.ts';
 import { MAX_REBOOTS, rebootReason } from './app/unhealthy.ts';
 import { BOOT_FILE, parseBootInfo } from './boot-info.ts';
@@ -46,6 +46,7 @@ const boot = parseBootInfo(readFileSync(BOOT_FILE, 'utf8'));
 const exec = systemExec();
 mkdirSync(PATHS.run, { recursive: true });
 try {
+  delegateApp();
   limitApp(totalmem());
 } catch (error) {
   // A kernel without the memory controller: the app runs all the same, and the kernel still ends it first.

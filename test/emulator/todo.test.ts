@@ -149,7 +149,7 @@ describe('the to-do system (x86_64)', () => {
     machine.console.skip();
     const adding = addUntilLost('killed', answered);
     await reached(100, answered);
-    await machine.shell.text('kill -9 $(cat /sys/fs/cgroup/app/cgroup.procs)');
+    await machine.shell.text('kill -9 $(cat /sys/fs/cgroup/app/main/cgroup.procs)');
     await adding;
     await machine.console.waitFor(/\[hearth\] the app is healthy again/, RECOVERY);
     await expectKept('killed', answered);

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { DataState } from '../../otp/device.ts';
 import type { BootInfo } from '../boot-info.ts';
 import { GROUPS } from '../devices/permissions.ts';
@@ -22,6 +22,27 @@ const MOST_TASKS = 1024;
 export function limitApp(memory: number, cgroup: string = PATHS.appCgroup): void {
   writeFileSync(`${cgroup}/memory.max`, String(Math.floor(memory * MEMORY_SHARE)));
   writeFileSync(`${cgroup}/pids.max`, String(MOST_TASKS));
+}
+
+interface Owner {
+  uid: number;
+  gid: number;
+}
+
+/** Whose limits an app may set for its ports. */
+const DELEGATED = ['memory', 'pids'];
+
+/**
+ * Lets the app make cgroups beside the one that its own process is in, `main`, for its ports: the folder becomes its
+ * user's, the limits on all of it together stay hearthd's. With controllers below it a cgroup has no process of its own, so
+ * this comes before the app's first start; what is in `main` is no hindrance.
+ */
+export function delegateApp(cgroup: string = PATHS.appCgroup, { uid, gid }: Owner = APP_USER): void {
+  const available = readFileSync(`${cgroup}/cgroup.controllers`, 'utf8').trim().split(' ');
+  for (const name of DELEGATED.filter((controller) => available.includes(controller)))
+    writeFileSync(`${cgroup}/cgroup.subtree_control`, `+${name}`);
+  // To move a process takes the right to write to the cgroup above both places.
+  for (const path of [cgroup, `${cgroup}/cgroup.procs`]) chownSync(path, uid, gid);
 }
 
 /** What the app finds in its environment, but for HEARTH_DATA_STATE; `src/otp/device.ts` reads it. */
@@ -48,13 +69,13 @@ export function appEnvironment(
   };
 }
 
-/** `heart exec` and its arguments: becomes the app, as its own user, in its own cgroup, dying with hearthd. */
+/** `heart exec` and its arguments: becomes the app, as its own user, in the cgroup `main` below the app's, dying with hearthd. */
 export function appCommand(nodeArgs: readonly string[]): [program: string, args: string[]] {
   return [
     PATHS.heart,
     [
       ...['exec', '--user', APP_USER.name, '--groups', Object.keys(GROUPS).join(',')],
-      ...['--cgroup', PATHS.appCgroup, '--pdeathsig', 'KILL', '--setsid'],
+      ...['--cgroup', `${PATHS.appCgroup}/main`, '--pdeathsig', 'KILL', '--setsid'],
       ...['--oom-score-adj', String(OOM_SCORE_ADJ), '--no-new-privs', '--', PATHS.node],
       ...['--disable-warning=ExperimentalWarning', `--require=${PATHS.gate}`, ...nodeArgs, PATHS.app],
     ],
@@ -84,7 +105,7 @@ export function letGo(child: ChildProcess, dataState: DataState): void {
   child.stdin?.end(dataState);
 }
 
-/** Ends every process of the app at once: its drivers, and what they have started. */
+/** Ends every process of the app at once: its drivers, and what they have started, in whichever cgroup below the app's. */
 export function killApp(): void {
   try {
     writeFileSync(`${PATHS.appCgroup}/cgroup.kill`, '1');

@@ -31,16 +31,19 @@ export class PortExitError extends PortError {
   /** Undefined when a signal ended it. */
   readonly status: number | undefined;
   readonly signal: NodeJS.Signals | undefined;
+  /** The kernel killed it, or some of it, for want of memory; known of what has a cgroup (v2). */
+  readonly outOfMemory: boolean;
   /** What it last wrote to standard error, oldest first. */
   readonly lastLines: readonly string[];
 
-  constructor(command: string, { status, signal }: OsExit, lastLines: readonly string[]) {
+  constructor(command: string, { status, signal, outOfMemory }: OsExit, lastLines: readonly string[]) {
     const how = signal === undefined ? `with status ${status}` : `by ${signal}`;
     const said = lastLines.length === 0 ? '' : `; it last said:\n  ${lastLines.join('\n  ')}`;
-    super('port-exit', `${command} ended ${how}${said}`);
+    super('port-exit', `${command} ended ${how}${outOfMemory ? ', out of memory' : ''}${said}`);
     this.name = 'PortExitError';
     this.status = status;
     this.signal = signal;
+    this.outOfMemory = outOfMemory;
     this.lastLines = lastLines;
   }
 }

@@ -1,7 +1,14 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
-import { killCgroup, makeCgroup, type PortLimits, removeCgroup } from './cgroup.ts';
+import {
+  isLimited,
+  killCgroup,
+  makeCgroup,
+  type PortLimits,
+  ranOutOfMemory,
+  removeCgroup,
+} from './cgroup.ts';
 import { PortError } from './errors.ts';
 import { guardInput, protect, release } from './guard.ts';
 import { GUARD_FD, type LaunchOptions, launch } from './launch.ts';
@@ -10,6 +17,8 @@ import { GUARD_FD, type LaunchOptions, launch } from './launch.ts';
 export interface OsExit {
   status: number | undefined;
   signal: NodeJS.Signals | undefined;
+  /** The kernel killed it, or some of it, for want of memory; known of what has a cgroup. */
+  outOfMemory: boolean;
 }
 
 /** How long each step of a stop may take, in milliseconds. */
@@ -52,7 +61,7 @@ export class OsProcess {
     const cgroup = makeCgroup(options.limits);
     const frames = options.io === 'fd3';
     try {
-      const child = spawn(file, args(cgroup, options.limits !== undefined), {
+      const child = spawn(file, args(cgroup, isLimited(options.limits)), {
         cwd,
         env,
         detached: true,
@@ -86,8 +95,9 @@ export class OsProcess {
         this.killAll();
         this.#running = false;
         release(pid);
+        const outOfMemory = cgroup !== undefined && ranOutOfMemory(cgroup);
         if (cgroup) removeCgroup(cgroup);
-        resolve({ status: status ?? undefined, signal: signal ?? undefined });
+        resolve({ status: status ?? undefined, signal: signal ?? undefined, outOfMemory });
       });
     });
   }

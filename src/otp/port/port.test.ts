@@ -70,7 +70,7 @@ describe.each([
     const sending = Promise.all(sent.map((frame) => port.send(frame)));
     for (const frame of sent) expect(frame.equals((await port.receive()) ?? Buffer.from('none'))).toBe(true);
     await sending;
-    expect(await port.stop()).toEqual({ status: 0, signal: undefined });
+    expect(await port.stop()).toMatchObject({ status: 0, signal: undefined });
     expect(await port.receive()).toBeUndefined();
     expect(await port.ended).toBeUndefined();
   });
@@ -117,7 +117,7 @@ describe('a stop', () => {
       stop: { closeMs: 20_000 },
     });
     await port.send('go');
-    expect(await port.stop()).toEqual({ status: 3, signal: undefined });
+    expect(await port.stop()).toMatchObject({ status: 3, signal: undefined });
     expect(await port.receive()).toBe('flushed');
   });
 
@@ -137,7 +137,7 @@ describe('a stop', () => {
       ...{ line: true as const, stop: { closeMs: 10, termMs: 50 } },
     });
     const grandchild = Number(await port.receive());
-    expect(await port.stop()).toEqual({ status: undefined, signal: 'SIGKILL' });
+    expect(await port.stop()).toMatchObject({ status: undefined, signal: 'SIGKILL' });
     await gone(grandchild);
   });
 
