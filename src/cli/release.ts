@@ -40,6 +40,7 @@ and no Node. There: bin/NAME start, stop, restart, pid, version, eval.`,
           ...(options.offline ? { offline: true } : {}),
           onProgress: (progress) => out.progress(progress),
         });
+        if (result.dev) out.line('note: a development release (dev: true): FW_ENV is dev');
         printResult(result, options, () =>
           [
             `${result.archive}  ${megabytes(result.size)}  ${result.version} ${result.target}  Node ${result.node}`,

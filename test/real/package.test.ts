@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { BuildResult } from '../../src/build/firmware.ts';
 import { packHearthfw } from '../pack.ts';
 import { bareMachine } from './bare-machine.ts';
-import { CACHE, copyHello, type FwOptions, fwJson } from './fw.ts';
+import { CACHE, copyHello, type FwOptions, fw, fwJson } from './fw.ts';
 
 const run = promisify(execFile);
 const REPOSITORY = join(import.meta.dirname, '..', '..');
@@ -29,6 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
+const door = (): string => join(installed(), 'dist', 'bin', 'fw.js');
 const installed = (): string => join(project, 'node_modules', 'hearthfw');
 
 describe('the tarball', () => {
@@ -120,9 +121,12 @@ describe('the installed package', () => {
   test('builds the same bytes on a machine that has nothing but Node, from an empty cache', {
     timeout: 600_000,
   }, async () => {
-    const door = join(installed(), 'dist', 'bin', 'fw.js');
     const build = (name: string, options: FwOptions): Promise<BuildResult> =>
-      fwJson<BuildResult>(['build', '--target', 'x86_64', '--out', name], { cwd: project, door, ...options });
+      fwJson<BuildResult>(['build', '--target', 'x86_64', '--out', name], {
+        cwd: project,
+        door: door(),
+        ...options,
+      });
     const usual = await build('usual.fw', {});
     const cache = join(dir, 'cache');
     cpSync(join(CACHE, 'downloads'), join(cache, 'downloads'), { recursive: true });
@@ -136,5 +140,30 @@ describe('the installed package', () => {
         .update(readFileSync(join(project, name)))
         .digest('hex');
     expect(sha256('anew.fw')).toBe(sha256('usual.fw'));
+  });
+
+  test('makes a release that runs, and says what it was built for', async () => {
+    const config = join(project, 'fw.config.ts');
+    const text = readFileSync(config, 'utf8');
+    const free = text.replace('port: 8080', 'port: 0');
+    writeFileSync(config, free);
+    const made = await fw(['release', '--out', 'packed'], { cwd: project, door: door() });
+    expect(made).toMatchObject({ code: 0, stderr: expect.stringContaining('a development release') });
+    const [folder = ''] = /(?<=^folder ).*$/m.exec(made.stdout) ?? [];
+    const control = (...args: string[]) =>
+      run(join(folder, 'bin', 'hello'), args, { env: { PATH: process.env.PATH } });
+    expect((await control('eval', 'process.env.FW_ENV')).stdout).toBe('dev\n');
+    onTestFinished(async () => void (await control('stop')));
+    await control('start');
+    expect((await control('pid')).stdout).toMatch(/^\d+\n$/);
+
+    writeFileSync(config, free.replace('dev: true', 'dev: false').replace("console: 'shell',", ''));
+    const prod = await fw(['release', '--out', 'prod'], { cwd: project, door: door() });
+    writeFileSync(config, text);
+    expect(prod).toMatchObject({ code: 0, stderr: expect.not.stringContaining('development') });
+    const [bundle = ''] = /(?<=^folder ).*$/m.exec(prod.stdout) ?? [];
+    expect(JSON.parse(readFileSync(join(bundle, 'lib', 'release.json'), 'utf8'))).toMatchObject({
+      env: 'prod',
+    });
   });
 });

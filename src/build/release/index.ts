@@ -5,7 +5,7 @@ import { cacheDir } from '../../../bin/pinned-node.js';
 import type { ReleaseInfo } from '../../device/server/release.ts';
 import type { DirNode } from '../../formats/tree.ts';
 import type { Project } from '../../project/load.ts';
-import { bundleApp, bundleHearthd, envOf } from '../bundle/index.ts';
+import { bundleApp, bundleHearthd } from '../bundle/index.ts';
 import { cacheLimit, tendCache } from '../cache/upkeep.ts';
 import { Cache } from '../cache.ts';
 import type { OnProgress } from '../progress.ts';
@@ -40,6 +40,8 @@ export interface ReleaseResult {
   name: string;
   version: string;
   target: string;
+  /** Built with FW_ENV `dev`, because the project says `dev: true`. */
+  dev: boolean;
   id: string;
   /** Version of the Node inside. */
   node: string;
@@ -63,7 +65,7 @@ export async function releaseApp(project: Project, options: ReleaseOptions): Pro
     name: config.name,
     version: config.version,
     target,
-    env: envOf(project) === 'dev' ? 'dev' : 'prod',
+    env: config.dev ? 'dev' : 'prod',
     node: loaded.lock.node.version,
     app: { beatTimeoutMs, maxRestarts, restartWindowMs, stopTimeoutMs, env },
   };
@@ -93,6 +95,7 @@ export async function releaseApp(project: Project, options: ReleaseOptions): Pro
     name: info.name,
     version: info.version,
     target,
+    dev: config.dev,
     id,
     node: info.node,
   };
