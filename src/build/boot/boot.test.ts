@@ -9,8 +9,8 @@ import type { FirmwareConfig } from '../../project/schema.ts';
 import type { PiBoot, Target, UefiBoot } from '../target.ts';
 import { loadTarget } from '../targets.ts';
 import { type BootInput, commandLine } from './cmdline.ts';
-import { autobootTxt, buildPiBoot } from './pi.ts';
-import { buildUki, loaderConf } from './uefi.ts';
+import { buildPiBoot } from './pi.ts';
+import { buildUki } from './uefi.ts';
 
 const UUID = '0cd9d0e5-1f2a-8b3c-9d4e-5f60718293a4';
 const CONFIG = {
@@ -75,33 +75,6 @@ describe('the kernel command line (docs/device.md)', () => {
     const line = commandLine(input(pi, { console: 'none', heart: { beatTimeoutSeconds: 3 } }));
     expect(line).toMatch(/^console=ttyS1,115200 quiet loglevel=1 /);
     expect(line).toMatch(/ hearth\.console=none hearth\.beat=3$/);
-  });
-});
-
-describe('what a commit changes is exactly one sector', () => {
-  test.each(['a', 'b'] as const)('loader.conf for slot %s', (slot) => {
-    const bytes = Buffer.from(loaderConf(slot));
-    expect(bytes.length).toBe(512);
-    const lines = bytes.toString().split('\n').filter(Boolean);
-    expect(lines).toEqual([
-      expect.stringMatching(/^#/),
-      'timeout 0',
-      'editor no',
-      'auto-entries no',
-      `default slot-${slot}.efi`,
-    ]);
-    expect(bytes.at(-1)).toBe(0x0a);
-  });
-
-  test.each([
-    ['a', 2, 3],
-    ['b', 3, 2],
-  ] as const)('autoboot.txt for slot %s', (slot, own, other) => {
-    const bytes = Buffer.from(autobootTxt(slot));
-    expect(bytes.length).toBe(512);
-    expect(bytes.toString().trimEnd()).toBe(
-      `[all]\ntryboot_a_b=1\nboot_partition=${own}\n[tryboot]\nboot_partition=${other}`,
-    );
   });
 });
 

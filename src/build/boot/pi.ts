@@ -72,10 +72,3 @@ function configTxt(boot: PiBoot): string {
     '',
   ].join('\n');
 }
-
-/** autoboot.txt: which boot partition, and which one for a one-shot trial. Fits one sector; padded to it. */
-export function autobootTxt(slot: 'a' | 'b'): Uint8Array {
-  const [own, other] = slot === 'a' ? [2, 3] : [3, 2];
-  const text = `[all]\ntryboot_a_b=1\nboot_partition=${own}\n[tryboot]\nboot_partition=${other}\n`;
-  return Buffer.from(text.padEnd(SECTOR, '\n'));
-}

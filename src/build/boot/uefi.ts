@@ -1,6 +1,5 @@
 import { FwError } from '../../errors.ts';
 import { writeUki } from '../../formats/uki.ts';
-import { SECTOR } from '../../update/layout.ts';
 import type { UefiBoot } from '../target.ts';
 import { type BootInput, commandLine } from './cmdline.ts';
 
@@ -39,10 +38,4 @@ export async function buildUki(input: BootInput, boot: UefiBoot): Promise<Uint8A
     );
   }
   return uki;
-}
-
-/** systemd-boot's configuration: exactly one sector, so that changing it is one write. */
-export function loaderConf(slot: 'a' | 'b'): Uint8Array {
-  const text = `# Written by Hearth; one sector.\ntimeout 0\neditor no\nauto-entries no\ndefault slot-${slot}.efi\n`;
-  return Buffer.from(text.padEnd(SECTOR, '\n'));
 }

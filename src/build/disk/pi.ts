@@ -1,8 +1,8 @@
 import type { Piece } from '../../formats/bytes.ts';
 import { writeFat } from '../../formats/fat/index.ts';
 import { MBR_TYPES, writeMbr } from '../../formats/mbr.ts';
+import { autobootTxt } from '../../update/boot/autoboot.ts';
 import { MBR_SIGNATURE, SECTOR } from '../../update/layout.ts';
-import { autobootTxt } from '../boot/pi.ts';
 import type { DiskPlan } from './plan.ts';
 
 /** The MBR and its logical partitions, the control partition, and the boot partition of slot a. */

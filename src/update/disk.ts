@@ -1,0 +1,13 @@
+import type { ReadAt } from '../formats/bytes.ts';
+
+/** A disk as the update engine uses it: the real one on a device, a simulated one in tests. Offsets and lengths are bytes. */
+export interface Disk {
+  readonly size: number;
+  /** For what is small and parsed at once: partition tables, directories. */
+  readonly readAt: ReadAt;
+  /** From the medium, past every cache: what a power cut would leave behind once all is flushed. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  write(offset: number, bytes: Uint8Array): Promise<void>;
+  /** Resolves when everything that was written is on the medium. */
+  flush(): Promise<void>;
+}
