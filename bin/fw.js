@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import zlib from 'node:zlib';
 import { cacheDir, compressesAsPinned, isOffline, pinnedNode } from './pinned-node.js';
+import { SIGNALS } from './when-killed.js';
 
 if (process.platform === 'win32') {
   process.stderr.write(
@@ -36,7 +37,7 @@ if (major >= 24 && zlib.zstdCompress && compressesAsPinned()) {
     process.exit(1);
   });
   const child = spawn(node, [fileURLToPath(import.meta.url), ...args], { stdio: 'inherit' });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  for (const signal of SIGNALS) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {
     process.stderr.write(`fw: could not start the pinned Node: ${error.message}\n`);
     process.exitCode = 1;

@@ -1,7 +1,7 @@
 // What SIGINT, SIGTERM and SIGHUP must not leave behind: temporary files, and programs that would go on without us.
 // Plain JavaScript, because the door needs it before there is a Node that strips types.
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+export const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const SEEN_TWICE_MS = 1000;
 const cleanups = new Set();
 let state = 'idle';

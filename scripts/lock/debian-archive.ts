@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sha256 } from '../../src/build/hash.ts';
+import { DEBIAN_SUITE } from '../../src/build/inventory/debian.ts';
 import type { LockedPackage } from '../../src/build/lock.ts';
 import type { Arch } from '../../src/build/target.ts';
 import { FwError } from '../../src/errors.ts';
@@ -12,9 +13,9 @@ import { checkRelease, parseRelease, type Release } from './release.ts';
 
 type Archive = LockedPackage['archive'];
 export const SUITES: { archive: Archive; suite: string }[] = [
-  { archive: 'debian', suite: 'trixie' },
-  { archive: 'debian', suite: 'trixie-updates' },
-  { archive: 'debian-security', suite: 'trixie-security' },
+  { archive: 'debian', suite: DEBIAN_SUITE },
+  { archive: 'debian', suite: `${DEBIAN_SUITE}-updates` },
+  { archive: 'debian-security', suite: `${DEBIAN_SUITE}-security` },
 ];
 const COMPONENTS = ['main', 'non-free-firmware'];
 export const DEBIAN_KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';

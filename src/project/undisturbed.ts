@@ -1,4 +1,4 @@
-const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+import { SIGNALS } from '../../bin/when-killed.js';
 
 /** Does a few milliseconds of work that must not be left half done: a signal that comes meanwhile is too late. */
 export function undisturbed<T>(work: () => T): T {
