@@ -37,6 +37,24 @@ test('a key that is there is never replaced, nor a file that is none', () => {
   expect(readdirSync(folder)).toEqual(['notes', 'sensor', 'sensor.pub']);
 });
 
+test('a public half whose private one is elsewhere is not replaced, and its private one may come back', () => {
+  const away = createKey('sensor', folder);
+  const text = privateText(away);
+  const line = readFileSync(`${away.path}.pub`, 'utf8');
+  rmSync(away.path);
+  for (const take of [
+    () => createKey('sensor', folder),
+    () => importKey('sensor', folder, generateKey('x').privateKey, 'x'),
+  ]) {
+    expect(take).toThrow(expect.objectContaining({ code: 'key-exists', where: `${away.path}.pub` }));
+    expect(readFileSync(`${away.path}.pub`, 'utf8')).toBe(line);
+    expect(readdirSync(folder)).toEqual(['sensor.pub']);
+  }
+  expect(importKey('sensor', folder, text, 'x').publicKey).toEqual(away.publicKey);
+  expect(readFileSync(`${away.path}.pub`, 'utf8')).toBe(line);
+  expect(readdirSync(folder)).toEqual(['sensor', 'sensor.pub']);
+});
+
 test('a key that cannot be stored whole is not there at all', () => {
   mkdirSync(join(folder, 'sensor.pub'), { recursive: true });
   expect(() => createKey('sensor', folder)).toThrow(code('keys-not-writable'));

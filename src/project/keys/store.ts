@@ -5,12 +5,12 @@ import {
   linkSync,
   mkdirSync,
   openSync,
-  renameSync,
+  readFileSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { generateKey, parsePrivateKey, sameKey } from '../../archive/index.ts';
+import { generateKey, parsePrivateKey, parsePublicKey, sameKey } from '../../archive/index.ts';
 import { FwError } from '../../errors.ts';
 import { undisturbed } from '../undisturbed.ts';
 import { checkKeyName, readKeyFolder, type StoredKey, storedKey } from './folder.ts';
@@ -59,7 +59,8 @@ function store(name: string, folder: string, privateKey: string, publicKey: stri
       made.add(path);
       rmSync(part);
       writeDurably(part, publicKey, 0o644);
-      renameSync(part, `${path}.pub`);
+      if (!hasPublicHalf(name, `${path}.pub`, publicKey)) linkSync(part, `${path}.pub`);
+      rmSync(part);
       syncFolder(folder);
     });
   } catch (error) {
@@ -67,6 +68,36 @@ function store(name: string, folder: string, privateKey: string, publicKey: stri
     throw storeError(error, name, path);
   }
   return storedKey(name, folder);
+}
+
+/**
+ * Whether the public half is there already, left behind by a private one that was moved away: that key may come back.
+ * @throws FwError `key-exists` for that of another key
+ */
+function hasPublicHalf(name: string, path: string, publicKey: string): boolean {
+  let there: string;
+  try {
+    there = readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+  if (isSameKey(there, publicKey)) return true;
+  const advice = {
+    expected: 'no such file, or that of the same key: devices may depend on the key whose public half it is',
+    remedy: `Choose another name, or put the private half of that key beside it with \`fw key import ${name} FILE\`.`,
+  };
+  throw keyExists(name, path, advice, 'the public half of a key');
+}
+
+function isSameKey(there: string, publicKey: string): boolean {
+  try {
+    return sameKey(parsePublicKey(there), parsePublicKey(publicKey));
+  } catch (error) {
+    // It is no public key: not this one.
+    if (error instanceof FwError) return false;
+    throw error;
+  }
 }
 
 function writeDurably(path: string, text: string, mode: number): void {
@@ -89,18 +120,25 @@ function syncFolder(folder: string): void {
   }
 }
 
-function exists(name: string, path: string): FwError {
-  return new FwError('key-exists', `there is a signing key named '${name}' already; it was left alone`, {
-    where: path,
-    expected: 'a name that is free: devices may depend on the key that is there',
-    remedy: `Choose another name, or look at that key with \`fw key show ${name}\`.`,
-  });
+/** `key-exists`, with what fits where it is told. */
+export function keyExists(
+  name: string,
+  where: string,
+  advice: { expected: string; remedy: string },
+  what = 'a signing key',
+): FwError {
+  const message = `there is ${what} named '${name}' already; it was left alone`;
+  return new FwError('key-exists', message, { where, ...advice });
 }
 
 function storeError(error: unknown, name: string, path: string): unknown {
   const { code, syscall, message } = error as NodeJS.ErrnoException;
   if (code === undefined || syscall === undefined) return error;
-  if (code === 'EEXIST' && syscall === 'link') return exists(name, path);
+  if (code === 'EEXIST' && syscall === 'link')
+    return keyExists(name, path, {
+      expected: 'a name that is free: devices may depend on the key that is there',
+      remedy: `Choose another name, or look at that key with \`fw key show ${name}\`.`,
+    });
   return new FwError('keys-not-writable', `the key was not written: ${message}`, {
     where: path,
     expected: 'a folder of yours that can be written',

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } 
 import { basename, dirname, join, resolve } from 'node:path';
 import { FwError } from '../../errors.ts';
 import { checkKeyMode, readKeyFolder, type StoredKey, storedKey } from '../keys/folder.ts';
-import { createKey, discardKey } from '../keys/store.ts';
+import { createKey, discardKey, keyExists } from '../keys/store.ts';
 import { undisturbed } from '../undisturbed.ts';
 import { checkDestination, projectName } from './destination.ts';
 import { findSshKeys, type SshKey } from './ssh-keys.ts';
@@ -92,8 +92,7 @@ function chooseKey(name: string, asked: string | undefined, folder: string): Sto
   const { keys, unusable } = readKeyFolder(folder);
   const there = [...keys, ...unusable].find((key) => key.name === name);
   if (!there) return undefined;
-  throw new FwError('key-exists', `there is a signing key named '${name}' already`, {
-    where: there.path,
+  throw keyExists(name, there.path, {
     expected: `--key ${name}, when this is the same product as before; else a key of its own`,
     remedy: `Add \`--key ${name}\` to sign with that key, or run \`fw key new ${name}-2\` first and add \`--key ${name}-2\`.`,
   });
