@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { FwError } from '../errors.ts';
 import { TAR_BLOCK, tarPadding } from '../formats/tar.ts';
-import type { ByteReader } from './byte-reader.ts';
+import { ByteReader } from './byte-reader.ts';
 import { type Chunk, parseChunkTable } from './chunk-table.ts';
 import { checkFits, type Device } from './fits.ts';
 import { checkKeys } from './key-rules.ts';
@@ -28,15 +28,25 @@ export interface Head {
   members: Member[];
   /** Bytes of the whole file. */
   fileSize: number;
+  /** The file up to the first payload's header: by it, alone, a slot can be checked (`parseHead`). */
+  bytes: Buffer;
 }
+
+type Take = ByteReader['take'];
 
 /**
  * Reads up to the first payload. The order is the point: the signature is checked before the manifest is even
  * parsed, and the manifest is trusted before the chunk table is read.
  */
 export async function readHead(reader: ByteReader, options: ReadOptions): Promise<Head> {
-  const manifestBytes = await readUnsized(reader, MEMBER.manifest, MAX_MANIFEST_SIZE, []);
-  const signature = await readUnsized(reader, MEMBER.signature, MAX_SIGNATURE_SIZE, [MEMBER.manifest]);
+  const parts: Uint8Array[] = [];
+  const take: Take = async (length, what) => {
+    const bytes = await reader.take(length, what);
+    parts.push(bytes);
+    return bytes;
+  };
+  const manifestBytes = await readUnsized(take, MEMBER.manifest, MAX_MANIFEST_SIZE, []);
+  const signature = await readUnsized(take, MEMBER.signature, MAX_SIGNATURE_SIZE, [MEMBER.manifest]);
   const signer = verify(manifestBytes, signature, options.trust);
   const manifest = parseManifest(manifestBytes);
   checkKeys({ signer, trustedKeys: manifest.trustedKeys, exampleKey: manifest.exampleKey });
@@ -44,13 +54,11 @@ export async function readHead(reader: ByteReader, options: ReadOptions): Promis
 
   const { members, fileSize } = layout(manifestBytes.length, signature.length, manifest);
   reader.expectedSize = fileSize;
-  checkHeader(
-    await reader.take(TAR_BLOCK, `the header of ${MEMBER.chunks}`),
-    MEMBER.chunks,
-    manifest.chunks.size,
-    [MEMBER.manifest, MEMBER.signature],
-  );
-  const table = await readContent(reader, MEMBER.chunks, manifest.chunks.size);
+  checkHeader(await take(TAR_BLOCK, `the header of ${MEMBER.chunks}`), MEMBER.chunks, manifest.chunks.size, [
+    MEMBER.manifest,
+    MEMBER.signature,
+  ]);
+  const table = await readContent(take, MEMBER.chunks, manifest.chunks.size);
   const found = hash('sha256', table, 'hex');
   if (found !== manifest.chunks.sha256) {
     throw new FwError('fw-chunk-table-altered', 'the chunk table is not the one that was signed', {
@@ -59,21 +67,31 @@ export async function readHead(reader: ByteReader, options: ReadOptions): Promis
       remedy: 'Fetch or build the file again.',
     });
   }
-  return { manifest, signer, chunks: parseChunkTable(table, manifest.payloads), members, fileSize };
+  const chunks = parseChunkTable(table, manifest.payloads);
+  return { manifest, signer, chunks, members, fileSize, bytes: Buffer.concat(parts) };
 }
 
-async function readUnsized(
-  reader: ByteReader,
-  name: string,
-  max: number,
-  seen: string[],
-): Promise<Uint8Array> {
-  const header = await reader.take(TAR_BLOCK, `the header of ${name}`);
-  return await readContent(reader, name, headerSize(header, name, max, seen));
+/**
+ * A head that was kept: all of its bytes and no more.
+ * @throws as `readFirmware`
+ */
+export async function parseHead(bytes: Uint8Array, options: ReadOptions): Promise<Head> {
+  const reader = new ByteReader([bytes]);
+  const head = await readHead(reader, options);
+  if (await reader.atEnd()) return head;
+  throw new FwError('fw-trailing-data', 'something follows the head of the firmware', {
+    where: `byte ${head.bytes.length}`,
+    expected: `${head.bytes.length} bytes`,
+  });
 }
 
-async function readContent(reader: ByteReader, name: string, size: number): Promise<Uint8Array> {
-  const content = await reader.take(size, name);
-  checkPadding(await reader.take(tarPadding(size), name), name);
+async function readUnsized(take: Take, name: string, max: number, seen: string[]): Promise<Uint8Array> {
+  const header = await take(TAR_BLOCK, `the header of ${name}`);
+  return await readContent(take, name, headerSize(header, name, max, seen));
+}
+
+async function readContent(take: Take, name: string, size: number): Promise<Uint8Array> {
+  const content = await take(size, name);
+  checkPadding(await take(tarPadding(size), name), name);
   return content;
 }

@@ -3,7 +3,7 @@ export { type AgentOptions, agentIdentities, agentKeys } from './agent.ts';
 export { type Chunk, MAX_CHUNK, MIN_CHUNK } from './chunk-table.ts';
 export { EXAMPLE_PUBLIC_KEY, isExampleKey } from './example-key.ts';
 export { checkFits, type Device } from './fits.ts';
-export type { ReadOptions } from './head.ts';
+export { type Head, parseHead, type ReadOptions } from './head.ts';
 export { checkKeys } from './key-rules.ts';
 export type { Arch, Manifest, Payload, Variant } from './manifest.ts';
 export { type ChunkBytes, FirmwareFile, openFirmware } from './open.ts';

@@ -73,6 +73,11 @@ export class FirmwareFile {
     return this.#head.signer.line;
   }
 
+  /** The file up to its first payload, verified. */
+  get head(): Head {
+    return this.#head;
+  }
+
   /** Bytes of the whole file. */
   get size(): number {
     return this.#head.fileSize;

@@ -19,6 +19,8 @@ export type FirmwareEvent =
       chunks: Chunk[][];
       /** Bytes of the whole file. */
       fileSize: number;
+      /** All of the above as it was verified. */
+      head: Head;
     }
   | {
       type: 'chunk';
@@ -44,7 +46,7 @@ export async function* readFirmware(
   try {
     const head = await readHead(reader, options);
     const { manifest, chunks, fileSize } = head;
-    yield { type: 'manifest', manifest, signer: head.signer.line, chunks, fileSize };
+    yield { type: 'manifest', manifest, signer: head.signer.line, chunks, fileSize, head };
     for (const [index, payload] of manifest.payloads.entries()) {
       yield* readPayload(reader, payload, chunks[index] ?? [], namesBefore(head, index));
     }
