@@ -12,7 +12,7 @@ export function logReports(log: Logger): () => void {
  * The state of a process that crashed is left out, on purpose: it is large, and it is where passwords are. The message that it
  * crashed on is what one needs to see it again.
  */
-function writeReport(log: Logger, report: Report): void {
+export function writeReport(log: Logger, report: Report): void {
   const { kind, process } = report;
   // Messages are made by functions, which may throw: the error that a process died of is the app's.
   switch (kind) {

@@ -12,6 +12,7 @@ import { isThenable } from '../process/thenable.ts';
 import { checkTimerMs } from '../process/timers.ts';
 import { ServerRef } from './ref.ts';
 import { handlerOf, type Server } from './server.ts';
+import { state } from './state.ts';
 
 export type ServerClass<T extends Server = Server> = new () => T;
 
@@ -91,6 +92,16 @@ export class ServerProcess extends Process {
       throw this.#refused(thrown);
     }
     this.#up();
+    return undefined;
+  }
+
+  /** What `sys` sees of its server; a promise where that is elsewhere. */
+  getState(): unknown {
+    return this.server[state];
+  }
+
+  setState(value: unknown): unknown {
+    this.server[state] = value;
     return undefined;
   }
 

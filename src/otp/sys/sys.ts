@@ -6,7 +6,7 @@ import { currentProcess, type Process } from '../process/process.ts';
 import { CALL_TIMEOUT_MS, type ServerRef } from '../server/ref.ts';
 import type { Server } from '../server/server.ts';
 import { ServerProcess } from '../server/server-process.ts';
-import { state } from '../server/state.ts';
+import type { state } from '../server/state.ts';
 import { describeProcess, type ProcessInfo } from './processes.ts';
 
 /** What a server's accessor `[sys.state]` gives; of a class that has none of its own, `unknown`. */
@@ -29,7 +29,7 @@ export interface Statistics {
 
 /**
  * The state of a server, between two messages: what its accessor `[sys.state]` gives, or else its fields. `#private` fields
- * are private for this too: a class that has them says itself what its state is.
+ * are private for this too: a class that has them says itself what its state is. From another thread comes a copy.
  *
  * ```ts
  * class Counter extends Server {
@@ -48,7 +48,7 @@ export function getState<T extends Server>(
   ref: ServerRef<T>,
   timeoutMs: number = CALL_TIMEOUT_MS,
 ): Promise<StateOf<T>> {
-  return ask(ref, 'getState', (process) => serverOf<T>(process)[state], timeoutMs);
+  return ask(ref, 'getState', (process) => stateOf<T>(process), timeoutMs);
 }
 
 /**
@@ -64,10 +64,10 @@ export function replaceState<T extends Server>(
   return ask(
     ref,
     'replaceState',
-    (process) => {
-      const server = serverOf<T>(process);
-      const next = change(server[state]);
-      server[state] = next;
+    // Its handlers wait meanwhile, also where its state is in another thread.
+    async (process) => {
+      const next = change(await stateOf<T>(process));
+      await (process as ServerProcess).setState(next);
       return next;
     },
     timeoutMs,
@@ -79,9 +79,9 @@ export function getStatus(ref: Address, timeoutMs: number = CALL_TIMEOUT_MS): Pr
   return ask(
     ref,
     'getStatus',
-    (process) => ({
+    async (process) => ({
       ...describeProcess(process),
-      state: process instanceof ServerProcess ? process.server[state] : undefined,
+      state: process instanceof ServerProcess ? await process.getState() : undefined,
     }),
     timeoutMs,
   );
@@ -110,7 +110,12 @@ export function statistics(ref: Address): Statistics {
 }
 
 /** A system message waits its turn among the others, and is handled by suspended processes too. */
-function ask<R>(ref: Address, what: string, work: (process: Process) => R, timeoutMs: number): Promise<R> {
+function ask<R>(
+  ref: Address,
+  what: string,
+  work: (process: Process) => R | Promise<R>,
+  timeoutMs: number,
+): Promise<R> {
   return new Promise((resolve, reject) => {
     const process = ref.find();
     if (!process || process === currentProcess()) {
@@ -123,7 +128,7 @@ function ask<R>(ref: Address, what: string, work: (process: Process) => R, timeo
   });
 }
 
-function serverOf<T extends Server>(process: Process): T {
-  if (process instanceof ServerProcess) return process.server as T;
+function stateOf<T extends Server>(process: Process): StateOf<T> | Promise<StateOf<T>> {
+  if (process instanceof ServerProcess) return process.getState() as StateOf<T> | Promise<StateOf<T>>;
   throw new TypeError(`${process} is not a server`);
 }

@@ -1,14 +1,19 @@
 import { ReplyError } from '../process/errors.ts';
 import { type ExitReason, Shutdown, thrownReason } from '../process/reason.ts';
 
-export type ToWorker =
-  | { kind: 'message'; name: string; args: readonly unknown[] }
-  | { kind: 'stop'; reason: WireReason };
+/** What the server in the thread is asked, one question at a time, each to be answered. */
+export type Question =
+  | { kind: 'call' | 'cast' | 'info'; name: string; args: readonly unknown[] }
+  | { kind: 'getState'; name: string }
+  | { kind: 'setState'; name: string; value: unknown };
+export type ToWorker = Question | { kind: 'stop'; reason: WireReason };
 export type FromWorker =
   | { kind: 'started' }
   | { kind: 'answer'; value: unknown }
-  | { kind: 'failed'; error: WireError }
-  | { kind: 'ended'; reason: WireReason };
+  /** `fatal`: the handler threw, and the server ends of it; otherwise the error is an answer. */
+  | { kind: 'failed'; error: WireError; fatal: boolean }
+  /** `known`: with what it was told to stop with, or what was said to be fatal. */
+  | { kind: 'ended'; reason: WireReason; known: boolean };
 
 /** An error as it crosses: a structured clone would lose its class, and its code with it. */
 export interface WireError {
@@ -54,5 +59,9 @@ export function wireReason(reason: ExitReason): WireReason {
 export function reasonOf(wire: WireReason): ExitReason {
   if (typeof wire === 'string') return wire;
   if ('shutdown' in wire) return new Shutdown(wire.shutdown);
-  return new WorkerError(wire.name, wire.code ?? 'worker-crash', wire.message, wire.stack);
+  return workerError(wire);
+}
+
+export function workerError({ name, code, message, stack }: WireError): WorkerError {
+  return new WorkerError(name, code ?? 'worker-crash', message, stack);
 }

@@ -8,11 +8,13 @@ import { type ProcessOptions, type ServerClass, ServerProcess } from '../server/
 import { MARK, type WorkerStart } from './mark.ts';
 import {
   type FromWorker,
+  type Question,
   reasonOf,
   type ToWorker,
   WorkerError,
   WorkerReplyError,
   wireReason,
+  workerError,
 } from './wire.ts';
 
 export interface WorkerOptions extends ProcessOptions {
@@ -22,17 +24,19 @@ export interface WorkerOptions extends ProcessOptions {
   resourceLimits?: ResourceLimits | undefined;
 }
 
-/** What is asked of the thread now. */
-interface Question {
+/** What waits for the thread now: one question, its start or its end. */
+interface Waiting {
   resolve(value: unknown): void;
   reject(error: Error): void;
   timer: NodeJS.Timeout | undefined;
+  /** Told when the thread ends in good order, and not by an answer. */
+  unanswered: ((reason: ExitReason) => void) | undefined;
 }
 
 /** The object that stands here for the one in the thread. */
 class WorkerProxy extends Server {
   #worker: Worker | undefined;
-  #question: Question | undefined;
+  #waiting: Waiting | undefined;
   #timeoutMs = Infinity;
 
   override init(url: URL, start: WorkerStart, options: WorkerOptions): Promise<unknown> {
@@ -42,38 +46,43 @@ class WorkerProxy extends Server {
       ...(options.resourceLimits && { resourceLimits: options.resourceLimits }),
     });
     this.#worker = worker;
-    const started = this.#ask(Infinity);
+    const started = this.#wait(Infinity);
     worker.on('message', (message: FromWorker) => this.#said(message));
     // Not caught in the thread: an error of its module, no more memory.
     worker.on('error', (error) => this.#ended(error));
+    worker.on('messageerror', (error) => this.#ended(error));
     worker.on('exit', (code) =>
       this.#ended(
         new WorkerError('WorkerError', 'worker-exit', `the thread of ${start.name} ended with ${code}`),
       ),
     );
+    // At once, and not when the handler at work is done: that one may wait for its own signal.
+    this.signal.addEventListener('abort', () => {
+      if (this.self.alive) this.#post({ kind: 'stop', reason: wireReason(this.signal.reason) });
+    });
     return started;
   }
 
-  forward(name: string, args: readonly unknown[]): Promise<unknown> {
+  /** @param unanswered told when the thread ends in good order, and not by an answer */
+  forward(question: Question, unanswered?: (reason: ExitReason) => void): Promise<unknown> {
     try {
-      this.#post({ kind: 'message', name, args });
+      this.#post(question);
     } catch (cause) {
-      throw new ReplyError(`the arguments of '${name}' cannot be copied to the worker`, { cause });
+      const what = question.name === '' ? 'a message' : `what '${question.name}' is given`;
+      throw new ReplyError(`${what} cannot be copied to the worker`, { cause });
     }
-    return this.#ask(this.#timeoutMs, name);
+    return this.#wait(this.#timeoutMs, question.name, unanswered);
   }
 
-  override terminate(reason: ExitReason): unknown {
-    if (!this.#worker) return undefined;
-    this.#post({ kind: 'stop', reason: wireReason(reason) });
-    return this.#ask(Infinity);
+  override terminate(): unknown {
+    return this.#worker && this.#wait(Infinity);
   }
 
   /** Whatever it does: also an endless loop. */
   endThread(): void {
     const worker = this.#worker;
     this.#worker = undefined;
-    clearTimeout(this.#question?.timer);
+    clearTimeout(this.#waiting?.timer);
     void worker?.terminate();
   }
 
@@ -81,7 +90,7 @@ class WorkerProxy extends Server {
     this.#worker?.postMessage(message);
   }
 
-  #ask(timeoutMs: number, name = ''): Promise<unknown> {
+  #wait(timeoutMs: number, name = '', unanswered?: Waiting['unanswered']): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const late = () => {
         this.endThread();
@@ -90,34 +99,37 @@ class WorkerProxy extends Server {
         );
       };
       const timer = timeoutMs === Infinity ? undefined : setTimeout(late, timeoutMs);
-      this.#question = { resolve, reject, timer };
+      this.#waiting = { resolve, reject, timer, unanswered };
     });
   }
 
-  #answered(): Question | undefined {
-    const question = this.#question;
-    this.#question = undefined;
-    clearTimeout(question?.timer);
-    return question;
+  #answered(): Waiting | undefined {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    clearTimeout(waiting?.timer);
+    return waiting;
   }
 
   #said(message: FromWorker): void {
-    if (message.kind === 'ended') this.#ended(reasonOf(message.reason));
-    else if (message.kind === 'failed') this.#answered()?.reject(new WorkerReplyError(message.error));
+    if (message.kind === 'ended') this.#ended(reasonOf(message.reason), message.known);
+    else if (message.kind === 'failed')
+      this.#answered()?.reject(
+        message.fatal ? workerError(message.error) : new WorkerReplyError(message.error),
+      );
     else this.#answered()?.resolve(message.kind === 'answer' ? message.value : undefined);
   }
 
-  #ended(reason: ExitReason): void {
+  /** @param known this process ends already, with that */
+  #ended(reason: ExitReason, known = false): void {
     if (!this.#worker) return;
     this.endThread();
-    const question = this.#answered();
-    const ending = this.signal.aborted;
-    if (ending) question?.resolve(undefined);
+    const waiting = this.#answered();
     // Who waits is told why, and its handler's failure is this server's end, reported once.
-    else if (question && reason instanceof Error) question.reject(reason);
+    if (waiting && !known && reason instanceof Error) waiting.reject(reason);
     else {
+      waiting?.unanswered?.(reason);
       this.stop(reason);
-      question?.resolve(undefined);
+      waiting?.resolve(undefined);
     }
   }
 }
@@ -135,18 +147,31 @@ export class WorkerProcess extends ServerProcess {
     return this.#label;
   }
 
+  override getState(): Promise<unknown> {
+    return this.#forward({ kind: 'getState', name: 'getState' });
+  }
+
+  override setState(value: unknown): Promise<unknown> {
+    return this.#forward({ kind: 'setState', name: 'replaceState', value });
+  }
+
   /** One message at a time goes over, and the next waits in the mailbox here, where its bound and its statistics are. */
-  protected override handle(message: Message): unknown {
-    if (message.kind === 'info') return undefined;
-    if (message.name in Server.prototype) {
-      if (message.call) throw new UnknownMessageError(this.toString(), message.name);
+  protected override handle({ kind, name, args, call }: Message): unknown {
+    if (kind === 'system') return undefined;
+    if (kind !== 'info' && name in Server.prototype) {
+      if (call) throw new UnknownMessageError(this.toString(), name);
       return undefined;
     }
-    return (this.server as WorkerProxy).forward(message.name, message.args);
+    return this.#forward({ kind, name, args });
   }
 
   protected override dispose(): void {
     super.dispose();
     (this.server as WorkerProxy | undefined)?.endThread();
+  }
+
+  #forward(question: Question): Promise<unknown> {
+    const asker = this.handling?.call;
+    return (this.server as WorkerProxy).forward(question, (reason) => asker?.refuse(reason));
   }
 }

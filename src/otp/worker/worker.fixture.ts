@@ -1,5 +1,8 @@
+import { writeFileSync } from 'node:fs';
 import { ReplyError } from '../process/errors.ts';
+import { describeReason, type ExitReason } from '../process/reason.ts';
 import { Server } from '../server/server.ts';
+import * as sys from '../sys/index.ts';
 import { workerServer } from './worker-server.ts';
 
 /** What workers are tested with: loaded by the test, and by its threads. */
@@ -40,7 +43,53 @@ export class Numbers extends Server {
   leave(): void {
     process.exit(3);
   }
+  reject(): void {
+    void Promise.reject(new RangeError('for nobody'));
+  }
+  /** Ends when this server is asked to. */
+  wait(): Promise<string> {
+    return new Promise((resolve) => {
+      this.signal.addEventListener('abort', () => resolve(`asked to end: ${this.signal.reason}`));
+    });
+  }
+  /** A handler that is at work when its process is killed from within. */
+  async suicide(): Promise<void> {
+    this.self.process().kill('killed');
+    await new Promise(() => undefined);
+  }
+  override async info(message: unknown): Promise<void> {
+    await new Promise(setImmediate);
+    if (typeof message === 'number') this.#sum += message;
+    else if (message === 'refuse') throw new ReplyError('not this');
+    else throw new TypeError(`not a number: ${String(message)}`);
+  }
+  override get [sys.state](): { sum: number } {
+    return { sum: this.#sum };
+  }
+  override set [sys.state]({ sum }: { sum: number }) {
+    this.#sum = sum;
+  }
 }
+
+/** Says in a file why it ends. */
+export class LastWords extends Server {
+  #file = '';
+  #fails = false;
+  override init(file: string, fails = false): void {
+    this.#file = file;
+    this.#fails = fails;
+  }
+  crash(): never {
+    throw new TypeError('on purpose');
+  }
+  override async terminate(reason: ExitReason): Promise<void> {
+    await new Promise(setImmediate);
+    writeFileSync(this.#file, describeReason(reason));
+    if (this.#fails) throw new RangeError('in terminate');
+  }
+}
+
+export const lastWords = workerServer(LastWords, import.meta.url);
 
 export const numbers = workerServer(Numbers, import.meta.url);
 
