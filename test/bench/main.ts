@@ -10,6 +10,7 @@ import { benchOtp } from './otp.ts';
 import { benchOtpLogger } from './otp-logger.ts';
 import { benchOtpPort } from './otp-port.ts';
 import { benchRegistry } from './otp-registry.ts';
+import { benchTodo } from './todo.ts';
 
 const suites: Record<string, () => Promise<Figure[]>> = {
   build: benchBuild,
@@ -19,6 +20,7 @@ const suites: Record<string, () => Promise<Figure[]>> = {
   'otp-logger': benchOtpLogger,
   'otp-port': benchOtpPort,
   'otp-registry': benchRegistry,
+  todo: benchTodo,
 };
 
 const wanted = process.argv.slice(2);
