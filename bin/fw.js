@@ -19,23 +19,21 @@ if (process.platform === 'win32') {
   process.exit(1);
 }
 
+const args = process.argv.slice(2);
+const words = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
 const built = new URL('../src/cli/main.js', import.meta.url);
 const source = new URL('../src/cli/main.ts', import.meta.url);
+const cache = orEnd(cacheDir);
 const [major = 0] = process.versions.node.split('.').map(Number);
 
 if (major >= 24 && zlib.zstdCompress && compressesAsPinned()) {
   // A third of the start-up is compiling; where the folder cannot be written, that is all it costs.
-  module.enableCompileCache(join(cacheDir(), 'compiled'));
+  module.enableCompileCache(join(cache, 'compiled'));
   const { main } = await import(existsSync(built) ? built.href : source.href);
-  process.exitCode = await main(process.argv.slice(2));
+  process.exitCode = await main(args);
 } else {
-  const args = process.argv.slice(2);
-  const words = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
   const offline = isOffline() || words.includes('--offline');
-  const node = await pinnedNode({ offline }).catch((error) => {
-    tellError(error, words.includes('--json'));
-    process.exit(1);
-  });
+  const node = await pinnedNode({ offline }).catch(end);
   const child = spawn(node, [fileURLToPath(import.meta.url), ...args], { stdio: 'inherit' });
   for (const signal of SIGNALS) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {
@@ -50,10 +48,24 @@ if (major >= 24 && zlib.zstdCompress && compressesAsPinned()) {
   });
 }
 
-/** As src/cli/error-text.ts tells errors, which needs a newer Node than there may be. */
-function tellError({ message, syscall }, json) {
-  const remedy = syscall ? { remedy: 'Name a folder that you may write to in HEARTH_CACHE.' } : {};
-  if (json)
-    process.stdout.write(`${JSON.stringify({ error: { code: 'node-unavailable', message, ...remedy } })}\n`);
-  else process.stderr.write(`fw: ${message}\n${syscall ? `  do:       ${remedy.remedy}\n` : ''}`);
+function orEnd(work) {
+  try {
+    return work();
+  } catch (error) {
+    return end(error);
+  }
+}
+
+/** Tells an error as src/cli/error-text.ts does, which needs a newer Node than there may be. */
+function end({
+  message,
+  syscall,
+  code,
+  remedy = syscall && 'Name a folder that you may write to in HEARTH_CACHE.',
+}) {
+  const known = syscall || !remedy ? 'node-unavailable' : code;
+  if (words.includes('--json'))
+    process.stdout.write(`${JSON.stringify({ error: { code: known, message, remedy } })}\n`);
+  else process.stderr.write(`fw: ${message}\n${remedy ? `  do:       ${remedy}\n` : ''}  (${known})\n`);
+  process.exit(1);
 }

@@ -15,9 +15,9 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { homeFolder } from './home.js';
 import { whenKilled } from './when-killed.js';
 
 const pins = JSON.parse(readFileSync(new URL('node.json', import.meta.url), 'utf8'));
@@ -33,8 +33,10 @@ export function isOffline(env = process.env) {
 export function cacheDir() {
   if (process.env.HEARTH_CACHE) return process.env.HEARTH_CACHE;
   if (process.env.XDG_CACHE_HOME) return join(process.env.XDG_CACHE_HOME, 'hearth');
-  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Caches', 'hearth');
-  return join(homedir(), '.cache', 'hearth');
+  const home = homeFolder('HEARTH_CACHE');
+  return process.platform === 'darwin'
+    ? join(home, 'Library', 'Caches', 'hearth')
+    : join(home, '.cache', 'hearth');
 }
 
 /**

@@ -1,4 +1,3 @@
-import { homedir } from 'node:os';
 import { join, relative } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { NewProject } from '../project/new/create.ts';
@@ -29,10 +28,11 @@ export function newCommand(): Command {
       new Option('--hearthfw <spec>', 'what package.json says of hearthfw, such as file:../x.tgz').hideHelp(),
     )
     .action(async (dir: string, { target, name, key, hearthfw, ...options }: Options) => {
-      const [{ createProject }, { loadTarget }, { keyFolder }] = await Promise.all([
+      const [{ createProject }, { loadTarget }, { keyFolder }, { homeFolder }] = await Promise.all([
         import('../project/new/create.ts'),
         import('../build/targets.ts'),
         import('../project/keys/folder.ts'),
+        import('../project/home.ts'),
       ]);
       const targets = [...new Set(target ?? [DEFAULT_TARGET])];
       for (const one of targets) await loadTarget(one);
@@ -46,7 +46,7 @@ export function newCommand(): Command {
         },
         {
           keyFolder: keyFolder(),
-          sshFolder: join(homedir(), '.ssh'),
+          sshFolder: join(homeFolder(), '.ssh'),
           agentSocket: process.env.SSH_AUTH_SOCK,
         },
       );

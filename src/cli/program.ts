@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { checkCurrentFolder } from './current-folder.ts';
 import { COMMON_OPTIONS, mainHelp, verbHelp } from './help.ts';
 import { thisPackage } from './package.ts';
 import { findCommand, throwErrors } from './usage.ts';
@@ -15,6 +16,7 @@ export function fwProgram(): Command {
     .addOption(new Option('--json').hideHelp())
     .addOption(new Option('--verbose').hideHelp())
     .hook('preAction', (_, command) => {
+      checkCurrentFolder();
       for (const [name, value] of Object.entries(program.opts()))
         if (name === 'json' || name === 'verbose') command.setOptionValue(name, value);
     });

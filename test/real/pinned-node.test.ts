@@ -11,6 +11,9 @@ import { PackageServer } from './package-server.ts';
 
 const BIN = join(import.meta.dirname, '..', '..', 'bin');
 
+/** What the door needs beside itself. */
+const MODULES = ['pinned-node.js', 'when-killed.js', 'home.js'];
+
 let dir: string;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'hearth-pins-'));
@@ -19,7 +22,7 @@ afterEach(() => rmSync(dir, { recursive: true }));
 
 /** What the door asks, had another Node been pinned than the one that runs. */
 async function compressesAsPinned(changed: object): Promise<boolean> {
-  for (const file of ['pinned-node.js', 'when-killed.js']) copyFileSync(join(BIN, file), join(dir, file));
+  for (const file of MODULES) copyFileSync(join(BIN, file), join(dir, file));
   writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
   writeFileSync(join(dir, 'node.json'), JSON.stringify({ ...pins, ...changed }));
   const module = await import(pathToFileURL(join(dir, 'pinned-node.js')).href);
@@ -50,8 +53,7 @@ test('where none is pinned for the machine its own Node has to do', async () => 
 describe('the door, where there is no Node that it may go on with,', () => {
   beforeEach(() => {
     mkdirSync(join(dir, 'bin'));
-    for (const file of ['fw.js', 'pinned-node.js', 'when-killed.js'])
-      copyFileSync(join(BIN, file), join(dir, 'bin', file));
+    for (const file of ['fw.js', ...MODULES]) copyFileSync(join(BIN, file), join(dir, 'bin', file));
     writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
     writeFileSync(
       join(dir, 'bin', 'node.json'),
@@ -170,7 +172,7 @@ describe('npm', () => {
   );
 
   test('brings the pinned Node once; two that want it at once both get it', async () => {
-    for (const file of ['pinned-node.js', 'when-killed.js']) copyFileSync(join(BIN, file), join(dir, file));
+    for (const file of MODULES) copyFileSync(join(BIN, file), join(dir, file));
     writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
     const packages = {
       [`${process.platform}-${process.arch}`]: { name: 'probe', integrity: integrityOf(tarball) },

@@ -1,5 +1,4 @@
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import {
   type PublicKey,
@@ -10,6 +9,7 @@ import {
 } from '../../archive/index.ts';
 import { FwError } from '../../errors.ts';
 import { shellWord } from '../../shell-words.ts';
+import { homeFolder } from '../home.ts';
 import { nearest } from '../nearest.ts';
 
 /** Where a developer's signing keys lie, one OpenSSH private key a file. */
@@ -17,7 +17,7 @@ export function keyFolder(env: NodeJS.ProcessEnv = process.env): string {
   if (env.HEARTH_KEYS) return resolve(env.HEARTH_KEYS);
   const { XDG_CONFIG_HOME: config = '' } = env;
   // The XDG base directory specification: what is empty or relative is as if it were not set.
-  return join(isAbsolute(config) ? config : join(homedir(), '.config'), 'hearth', 'keys');
+  return join(isAbsolute(config) ? config : join(homeFolder('HEARTH_KEYS'), '.config'), 'hearth', 'keys');
 }
 
 export interface StoredKey {

@@ -1,0 +1,1 @@
+export function homeFolder(instead?: string): string;
