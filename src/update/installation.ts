@@ -54,13 +54,17 @@ export class Installation {
     return { bytes: of - sum(this.#missing.values()), of };
   }
 
-  /** @param bytes verified. A chunk that nobody waits for is dropped. */
-  async put(payload: string, index: number, bytes: Uint8Array): Promise<void> {
+  /**
+   * @param bytes verified
+   * @returns whether it was waited for; another is dropped
+   */
+  async put(payload: string, index: number, bytes: Uint8Array): Promise<boolean> {
     const key = keyOf(payload, index);
     const id = this.#missing.get(key);
-    if (!id) return;
+    if (!id) return false;
     await this.#parts.into.write(id, bytes);
     this.#missing.delete(key);
+    return true;
   }
 
   /**
