@@ -148,6 +148,11 @@ stop() {
   end
 }
 
+call_app() {
+  running || fail 'it does not run'
+  exec "$lib/node" --disable-warning=ExperimentalWarning "$lib/hearthd.mjs" "$@"
+}
+
 usage() {
   cat <<END
 usage: $NAME start             in the background; returns when the app is healthy
@@ -155,6 +160,8 @@ usage: $NAME start             in the background; returns when the app is health
        $NAME daemon            the same as start
        $NAME stop | restart | pid | version
        $NAME eval EXPR|FILE    in a Node of its own, in the release's environment
+       $NAME rpc EXPR          inside the app that runs: prints the value
+       $NAME remote            a console inside the app that runs
 END
 }
 
@@ -176,7 +183,14 @@ case ${1-} in
     mkdir -p "$HEARTH_VAR/data"
     exec "$lib/node" --disable-warning=ExperimentalWarning "$lib/hearthd.mjs" eval "$2"
     ;;
-  remote | rpc) wrong "'$1' is not in this version of Hearth" ;;
+  rpc)
+    [ $# -eq 2 ] || wrong 'rpc takes one expression'
+    call_app "$@"
+    ;;
+  remote)
+    [ $# -eq 1 ] || wrong 'remote takes no arguments'
+    call_app remote
+    ;;
   help | -h | --help) usage ;;
   *) usage >&2; exit 2 ;;
 esac

@@ -41,6 +41,8 @@ test('what process managers send, and malformed messages, are not messages', () 
     expect(parseHearthdMessage(value)).toBeUndefined();
   }
   expect(parseHearthdMessage({ type: 'stop', deadlineMs: 5 })).toEqual({ type: 'stop', deadlineMs: 5 });
+  expect(parseHearthdMessage({ type: 'session', more: 1 })).toEqual({ type: 'session' });
+  expect(parseAppMessage({ type: 'session' })).toBeUndefined();
 });
 
 test('the guards are total', () => {

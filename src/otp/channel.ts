@@ -15,7 +15,9 @@ export type AppMessage =
 /** From hearthd to the app. */
 export type HearthdMessage =
   /** Stop in an orderly way; what still runs after `deadlineMs` (milliseconds) is killed. */
-  { type: 'stop'; deadlineMs: number };
+  | { type: 'stop'; deadlineMs: number }
+  /** The connection that comes with it wants a session (remote/session.ts): from here on it is the app's. */
+  | { type: 'session' };
 
 /** A reason longer than this is cut: it ends up in one line on the console. */
 export const MAX_REASON_LENGTH = 500;
@@ -44,7 +46,9 @@ export function parseAppMessage(value: unknown): AppMessage | undefined {
 
 /** The message when `value` is one that hearthd may send, else undefined. */
 export function parseHearthdMessage(value: unknown): HearthdMessage | undefined {
-  if (!isRecord(value) || value.type !== 'stop') return undefined;
+  if (!isRecord(value)) return undefined;
+  if (value.type === 'session') return { type: 'session' };
+  if (value.type !== 'stop') return undefined;
   const { deadlineMs } = value;
   if (typeof deadlineMs !== 'number' || !(deadlineMs > 0)) return undefined;
   return { type: 'stop', deadlineMs };

@@ -4,7 +4,8 @@ import { type AppMessage, type HearthdMessage, parseHearthdMessage } from './cha
 export interface Parent {
   readonly present: boolean;
   send(message: AppMessage): void;
-  onMessage(listener: (message: HearthdMessage) => void): void;
+  /** A `session` comes with a connection, unless its other end has been closed since. */
+  onMessage(listener: (message: HearthdMessage, connection?: unknown) => void): void;
   /** hearthd died: nobody supervises this process any more. */
   onGone(listener: () => void): void;
 }
@@ -25,9 +26,9 @@ export function hearthdParent(proc: NodeJS.Process = process): Parent {
     },
     onMessage(listener) {
       if (!present) return;
-      proc.on('message', (raw) => {
+      proc.on('message', (raw, connection) => {
         const message = parseHearthdMessage(raw);
-        if (message) listener(message);
+        if (message) listener(message, connection);
       });
     },
     onGone(listener) {

@@ -11,7 +11,7 @@ function launch(app: App) {
   const lines: string[] = [];
   const exit = Promise.withResolvers<number>();
   const listeners: {
-    message?: (m: HearthdMessage) => void;
+    message?: (m: HearthdMessage, connection?: unknown) => void;
     gone?: () => void;
     SIGTERM?: () => void;
     SIGINT?: () => void;
@@ -19,7 +19,7 @@ function launch(app: App) {
   const parent = {
     present: true,
     send: (message: AppMessage) => void sent.push(message),
-    onMessage: (listener: (m: HearthdMessage) => void) => {
+    onMessage: (listener: (m: HearthdMessage, connection?: unknown) => void) => {
       listeners.message = listener;
     },
     onGone: (listener: () => void) => {
@@ -34,12 +34,18 @@ function launch(app: App) {
   });
   const stopper = createStopper(log);
   const health = createHealth(parent);
+  const sessions: unknown[] = [];
   runIn(
     {
       parent,
       health,
       stopper,
       log,
+      sessions: {
+        accept: (connection) => void sessions.push(connection),
+        end: (message) => void sessions.push(message),
+      },
+      stopDeadlineMs: 500,
       beatEveryMs: 5,
       onSignal: (signal, listener) => {
         listeners[signal] = listener;
@@ -48,7 +54,7 @@ function launch(app: App) {
     },
     app,
   );
-  return { sent, lines, exit: exit.promise, listeners, stopper, health };
+  return { sent, lines, exit: exit.promise, listeners, stopper, health, sessions };
 }
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
@@ -117,6 +123,17 @@ test.each(['message', 'gone', 'SIGTERM', 'SIGINT'] as const)(
     expect(order).toEqual(['app', 'handler']);
   },
 );
+
+test('connections become sessions, and sessions hear of the stop first', async () => {
+  const { listeners, sessions, exit } = launch({
+    start() {},
+    stop: () => void sessions.push('stop'),
+  });
+  listeners.message?.({ type: 'session' }, 'a connection');
+  listeners.message?.({ type: 'stop', deadlineMs: 500 });
+  await exit;
+  expect(sessions).toEqual(['a connection', 'the app stops: hearthd asked', 'stop']);
+});
 
 test('a stop that hangs ends with 1 at the deadline', async () => {
   const { listeners, exit } = launch({ start() {}, stop: () => new Promise(() => {}) });

@@ -1,6 +1,7 @@
 import { type HealthState, healthState } from './health.ts';
 import { type Logger, logger, logReports } from './logger/index.ts';
 import { hearthdParent, type Parent } from './parent.ts';
+import { createSessions, type Sessions } from './remote/sessions.ts';
 import { DEFAULT_STOP_DEADLINE_MS, type Stopper, stopper } from './stop.ts';
 import type { ChildSpec } from './supervisor/child-spec.ts';
 import { supervisedApp } from './supervisor/supervised-app.ts';
@@ -21,6 +22,10 @@ export interface RunEnvironment {
   health: HealthState;
   stopper: Stopper;
   log: Logger;
+  /** People who look into the app. */
+  sessions: Sessions;
+  /** What a stop may take when whoever asks for it does not say. */
+  stopDeadlineMs: number;
   /** Between beats, milliseconds. */
   beatEveryMs: number;
   onSignal(signal: 'SIGTERM' | 'SIGINT', listener: () => void): void;
@@ -48,6 +53,8 @@ export function run(app: App | ChildSpec | (() => void | Promise<void>)): void {
       health: healthState,
       stopper,
       log: logger,
+      sessions: createSessions(),
+      stopDeadlineMs: DEFAULT_STOP_DEADLINE_MS,
       beatEveryMs: beatInterval(process.env.HEARTH_BEAT_MS),
       onSignal: (signal, listener) => process.once(signal, listener),
       exit: (code) => process.exit(code),
@@ -68,7 +75,7 @@ export function beatInterval(timeoutMs: string | undefined): number {
 }
 
 export function runIn(env: RunEnvironment, app: App): void {
-  const { parent, health, stopper, log } = env;
+  const { parent, health, stopper, log, sessions, stopDeadlineMs } = env;
   let stopping = false;
 
   parent.send({ type: 'started' });
@@ -78,6 +85,7 @@ export function runIn(env: RunEnvironment, app: App): void {
     if (stopping) return;
     stopping = true;
     log.info(`stopping: ${why}`);
+    sessions.end(`the app stops: ${why}`);
     if (app.stop) stopper.onStop(() => app.stop?.());
     stopper.stop(deadlineMs).then(
       (clean) => {
@@ -87,11 +95,14 @@ export function runIn(env: RunEnvironment, app: App): void {
       () => env.exit(1),
     );
   };
-  parent.onMessage((message) => stop(message.deadlineMs, 'hearthd asked'));
-  parent.onGone(() => stop(DEFAULT_STOP_DEADLINE_MS, 'hearthd is gone'));
+  parent.onMessage((message, connection) => {
+    if (message.type === 'stop') stop(message.deadlineMs, 'hearthd asked');
+    else sessions.accept(connection);
+  });
+  parent.onGone(() => stop(stopDeadlineMs, 'hearthd is gone'));
   // hearthd sends the message first; the signal is for shells and other supervisors.
-  env.onSignal('SIGTERM', () => stop(DEFAULT_STOP_DEADLINE_MS, 'SIGTERM'));
-  env.onSignal('SIGINT', () => stop(DEFAULT_STOP_DEADLINE_MS, 'interrupted'));
+  env.onSignal('SIGTERM', () => stop(stopDeadlineMs, 'SIGTERM'));
+  env.onSignal('SIGINT', () => stop(stopDeadlineMs, 'interrupted'));
 
   const started = (): void => {
     if (!health.spoken && !stopping) health.ok();
@@ -100,7 +111,7 @@ export function runIn(env: RunEnvironment, app: App): void {
   const ended = (error: Error | undefined): void => {
     if (stopping) return;
     if (error === undefined) {
-      stop(DEFAULT_STOP_DEADLINE_MS, 'the app has ended');
+      stop(stopDeadlineMs, 'the app has ended');
       return;
     }
     log.critical('the app crashed', { error });

@@ -72,7 +72,7 @@ test('a start while another one is at its hook is refused, and does nothing', as
     stderr: expect.stringContaining('it runs already'),
   });
   // Nothing of it is left but the running one's own files.
-  expect(readdirSync(join(vars, 'run')).sort()).toEqual(['hello.pid', 'hello.ready']);
+  expect(readdirSync(join(vars, 'run')).sort()).toEqual(['hello.pid', 'hello.ready', 'hello.sock']);
 });
 
 test('of many at once never two go on', async () => {
