@@ -3,6 +3,7 @@ import {
   named,
   namedDynamicSupervisor,
   openPort,
+  type Port,
   PortBusyError,
   PortError,
   PortExitError,
@@ -42,6 +43,11 @@ function signal(pid: number, name: NodeJS.Signals): void {
 
 function heartOf({ random, heart }: Bench): string | false {
   return random.chance(0.5) ? heart : false;
+}
+
+async function answered(port: Port<Buffer>): Promise<void> {
+  await port.send(Buffer.from('is it there?'));
+  await port.receive(ANSWER_MS);
 }
 
 const sh = (code: string) => ({ command: 'sh', args: ['-c', code], stop: STOP });
@@ -109,9 +115,11 @@ export const programActions: readonly Action[] = [
       } as const;
       const port = await ledger.allows('openPort', openPort(options));
       if (!port) return;
+      const how = random.pick(['program', 'group', 'port', 'stopped', 'deaf'] as const);
       // At once it is still the launcher, or heart exec.
       if (random.chance(0.5)) await pause(random.below(20));
-      const how = random.pick(['program', 'group', 'port', 'stopped', 'deaf'] as const);
+      // A launcher that is stopped by hand would hold up the guard, which waits for it to tell of itself.
+      if (how === 'stopped') await ledger.allows('answer', answered(port));
       if (how === 'program') signal(port.pid, 'SIGKILL');
       else if (how === 'group') signal(-port.pid, 'SIGKILL');
       else if (how === 'port') port.kill();
