@@ -55,7 +55,7 @@ function campaign() {
     const end = Math.min(now() + orders.eachMs, orders.until);
     try {
       do {
-        seed = orders.seed ?? Math.floor(Math.random() * 2 ** 32) | 0;
+        seed = orders.seed ?? Math.floor(Math.random() * 2 ** 31);
         at({ pid: process.pid, test: currentTestName, file, seed, began: now() });
         yield seed;
         done.rounds++;

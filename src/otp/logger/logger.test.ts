@@ -52,6 +52,26 @@ test.each(['text', 'json'] as const)('a line of %s is bounded whatever is logged
   if (format === 'json') expect(JSON.parse(lines[0] ?? '')).toHaveProperty('omitted');
 });
 
+test('of a long list, a huge number or a long text in the wrong place no more is read than a line shows', () => {
+  const { log, lines } = capture();
+  let reads = 0;
+  const list = new Proxy(new Array(100_000), {
+    get(target, key) {
+      reads++;
+      return Reflect.get(target, key);
+    },
+  });
+  log.info(list as never);
+  expect(reads).toBeLessThan(2_000);
+  log.info((10n ** 100_000n) as never);
+  log.info(new Uint8Array(1e6) as never);
+  expect(lines.slice(1)).toEqual(['info: [huge bigint]\n', 'info: [Uint8Array of 1000000 bytes]\n']);
+  log.with({ room: 7 }).info('read', 'x'.repeat(1e6) as never);
+  expect(lines[3]).toMatch(/^info: read room=7 fields="x{2000}… \(1000000 characters\)"\n$/);
+  log.with({ room: 7 }).info('read', [1, 2] as never);
+  expect(lines[4]).toBe('info: read room=7 fields=[1,2]\n');
+});
+
 test('nothing that is logged, and no writer, makes it throw', () => {
   const { log, lines } = capture();
   log.info(() => {

@@ -151,10 +151,18 @@ class ModuleLogger implements Logger {
 
 function textOf(message: Message): string {
   try {
-    return String(typeof message === 'function' ? message() : message);
+    const text: unknown = typeof message === 'function' ? message() : message;
+    if (!isLong(text)) return String(text);
+    const short = plain(text);
+    return typeof short === 'string' ? short : JSON.stringify(short);
   } catch (error) {
     return `(the message itself failed: ${reasonOf(error)})`;
   }
+}
+
+/** Written out, it might take seconds and all memory; a line has room for its beginning. */
+function isLong(value: unknown): boolean {
+  return typeof value === 'bigint' || Array.isArray(value) || ArrayBuffer.isView(value);
 }
 
 /** All of them, the later ones first in right. Copying reads every field, and a hostile one throws. */
@@ -162,10 +170,15 @@ function merged(...all: (Fields | undefined)[]): Fields | undefined {
   const given = all.filter((fields) => fields !== undefined);
   if (given.length < 2) return given[0];
   try {
-    return Object.assign({}, ...given);
+    return Object.assign({}, ...given.map(named));
   } catch {
-    return Object.assign({}, ...given.map((fields) => ({ ...(plain(fields) as object) })));
+    return Object.assign({}, ...given.map((fields) => named(plain(fields))));
   }
+}
+
+/** What is not fields becomes the value of one: a text has as many properties as characters. */
+function named(fields: unknown): unknown {
+  return typeof fields !== 'object' || isLong(fields) ? { fields } : fields;
 }
 
 export interface LoggerOptions {
