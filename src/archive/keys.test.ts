@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { FwError } from '../errors.ts';
 import { EXAMPLE_PUBLIC_KEY, isExampleKey } from './example-key.ts';
 import { checkKeys, parseTrustedKeys } from './key-rules.ts';
-import { generateKey, parsePrivateKey } from './private-key.ts';
+import { generateKey, parsePrivateKey, privateKeyHead } from './private-key.ts';
 import { fingerprint, parsePublicKey, publicKeyFromRaw } from './public-key.ts';
 import { fileSigner, keySigner } from './signer.ts';
 import { wireString } from './ssh-wire.ts';
@@ -52,7 +52,7 @@ describe('public keys', () => {
 
 describe('private keys', () => {
   const { privateKey, publicKey } = generateKey('a comment');
-  const damaged = (change: (bytes: Buffer) => void) => {
+  const damaged = (change: (bytes: Buffer) => unknown) => {
     const lines = privateKey.trim().split('\n');
     const bytes = Buffer.from(lines.slice(1, -1).join(''), 'base64');
     change(bytes);
@@ -86,6 +86,31 @@ describe('private keys', () => {
     ['bad-ssh-key', '-----BEGIN OPENSSH PRIVATE KEY-----\n-----END OPENSSH PRIVATE KEY-----\n'],
   ])('%s: %j', (expected, text) => {
     expect(() => parsePrivateKey(text, 'f')).toThrow(code(expected));
+  });
+
+  test.each([
+    ['its public half', () => publicKey, /public half/, /\.pub/],
+    ['a key on one line', () => privateKey.replaceAll('\n', ' '), /line breaks/, /fw key export/],
+    ['a key with \\n in it', () => privateKey.replaceAll('\n', '\\n'), /line breaks/, /fw key export/],
+    [
+      'a key without its end',
+      () => privateKey.split('\n').slice(0, 2).join('\n'),
+      /cut off/,
+      /fw key export/,
+    ],
+    ['a key with a bit flipped', () => damaged((bytes) => bytes.fill(0, 0, 1)), /byte \d/, /fw key export/],
+    ['some other text', () => 'password', /not an OpenSSH/, /fw key export/],
+  ])('%s, given as one, is told with its place and a remedy', (_name, text, message, remedy) => {
+    for (const parse of [parsePrivateKey, privateKeyHead]) {
+      expect(() => parse(text(), 'HEARTH_SIGNING_KEY')).toThrow(
+        expect.objectContaining({
+          code: 'bad-ssh-key',
+          message: expect.stringMatching(message),
+          where: 'HEARTH_SIGNING_KEY',
+          remedy: expect.stringMatching(remedy),
+        }),
+      );
+    }
   });
 
   test('that are missing are named, with the remedy', async () => {

@@ -31,11 +31,13 @@ export interface PrivateKey {
  * @throws FwError `key-type-unsupported`, or `bad-ssh-key`
  */
 export function privateKeyHead(text: string, where: string): { publicKey: PublicKey; encrypted: boolean } {
-  const { publicKey, encrypted } = readHead(text, where);
+  const { publicKey, encrypted } = naming(where, () => readHead(text, where));
   return { publicKey, encrypted };
 }
 
-function readHead(text: string, where: string): ReturnType<typeof privateKeyHead> & { reader: WireReader } {
+type Head = ReturnType<typeof privateKeyHead> & { reader: WireReader };
+
+function readHead(text: string, where: string): Head {
   const reader = new WireReader('ssh-key', unarmor(text, where));
   if (reader.bytes(MAGIC.length, 'the magic').toString('latin1') !== MAGIC)
     reader.fail('not an OpenSSH private key');
@@ -53,6 +55,10 @@ function readHead(text: string, where: string): ReturnType<typeof privateKeyHead
  * @throws FwError `key-encrypted`, `key-type-unsupported`, or `bad-ssh-key`
  */
 export function parsePrivateKey(text: string, where: string): PrivateKey {
+  return naming(where, () => readKey(text, where));
+}
+
+function readKey(text: string, where: string): PrivateKey {
   const { publicKey: outer, encrypted, reader } = readHead(text, where);
   if (encrypted) throw locked(where);
   const inner = new WireReader('ssh-key', reader.string('the private part'));
@@ -109,9 +115,8 @@ export function generateKey(comment: string): { privateKey: string; publicKey: s
 function unarmor(text: string, where: string): Buffer {
   const lines = text.trim().split(/\r?\n/);
   const first = lines[0] ?? '';
-  if (first === BEGIN && lines.at(-1) !== END) {
-    throw new FormatError('ssh-key', `${where} is cut off`, { expected: `a last line ${END}` });
-  }
+  if (first === BEGIN && lines.at(-1) !== END)
+    throw new FormatError('ssh-key', 'the file is cut off', { where, expected: `a last line ${END}` });
   if (first !== BEGIN) {
     if (text.includes('ENCRYPTED')) throw locked(where);
     const other = /^-----BEGIN (\w+ )?PRIVATE KEY-----$/.exec(first);
@@ -121,9 +126,46 @@ function unarmor(text: string, where: string): Buffer {
           expected: BEGIN,
           remedy: 'Make a key for firmware with `ssh-keygen -t ed25519`.',
         })
-      : new FormatError('ssh-key', `${where} is not an OpenSSH private key`, { expected: BEGIN });
+      : notArmored(text, first, where);
   }
   return Buffer.from(lines.slice(1, -1).join(''), 'base64');
+}
+
+/** What people mix up, or lose on the way, has a remedy of its own. */
+function notArmored(text: string, first: string, where: string): FormatError {
+  const expected = `a first line ${BEGIN}`;
+  if (first.startsWith(`${KEY_TYPE} `)) {
+    return new FormatError('ssh-key', 'this is the public half of a key', {
+      where,
+      expected: 'its private half',
+      remedy: 'Give the file beside it, whose name does not end in .pub.',
+    });
+  }
+  if (text.includes(BEGIN.slice(5, -5))) {
+    return new FormatError('ssh-key', 'the key has lost its line breaks, or has something before it', {
+      where,
+      expected,
+      remedy:
+        'Set it from the file, not by copy and paste: fw key export NAME | gh secret set HEARTH_SIGNING_KEY',
+    });
+  }
+  return new FormatError('ssh-key', 'this is not an OpenSSH private key', { where, expected });
+}
+
+/** What is wrong inside of a key is known by its byte: which key, and what to do, are said here. */
+function naming<T>(where: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof FormatError) || error.remedy !== undefined) throw error;
+    const { code, message, expected } = error;
+    throw new FwError(code, message, {
+      where,
+      ...(expected ? { expected } : {}),
+      remedy: 'Export the key again where it is whole: fw key export NAME > FILE',
+      cause: error,
+    });
+  }
 }
 
 function locked(where: string): FwError {

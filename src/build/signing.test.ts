@@ -194,6 +194,7 @@ describe('without one the firmware is not signed', () => {
     ['a file that is not there', () => '/nowhere/key', 'key-missing'],
     ['a locked key', () => join(keys, 'locked'), 'key-encrypted'],
     ['a key with a line missing', () => text('ours').split('\n').toSpliced(2, 1).join('\n'), 'bad-ssh-key'],
+    ['the public half, as text', () => line('ours'), 'bad-ssh-key'],
   ])('HEARTH_SIGNING_KEY naming %s says what is wrong', async (_name, value, code) => {
     const error = await failure(project(), { ...none, HEARTH_SIGNING_KEY: value() });
     expect(error.code).toBe(code);

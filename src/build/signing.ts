@@ -56,7 +56,7 @@ export async function findSigner(
 async function namedSigner(project: Project, env: NodeJS.ProcessEnv): Promise<FoundSigner | undefined> {
   const secret = env.HEARTH_SIGNING_KEY;
   if (secret) {
-    const signer = secret.includes('PRIVATE KEY')
+    const signer = /PRIVATE KEY|^ssh-\S+ /.test(secret)
       ? keySigner(secret, 'HEARTH_SIGNING_KEY')
       : await fileSigner(resolve(secret));
     return { ...signer, source: 'HEARTH_SIGNING_KEY' };
