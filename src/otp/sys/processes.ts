@@ -1,5 +1,6 @@
 import type { Process, Status } from '../process/process.ts';
 import { processTable } from '../process/process-table.ts';
+import { abandonedProcesses } from '../task/abandoned.ts';
 
 /** One line about a process: plain data, that can be sent anywhere. */
 export interface ProcessInfo {
@@ -9,7 +10,8 @@ export interface ProcessInfo {
   label: string;
   /** Who started it, by id, also when that has ended. */
   parent: number | undefined;
-  status: Status;
+  /** 'abandoned' is a task that has ended, and whose function runs on: it ignores its signal. */
+  status: Status | 'abandoned';
   mailboxLength: number;
   /** Messages handled since it was started. */
   handled: number;
@@ -25,9 +27,12 @@ export interface ProcessTree extends ProcessInfo {
   children: ProcessTree[];
 }
 
-/** All processes, in the order of their start. */
+/** All processes, in the order of their start; then what has ended, and still runs. */
 export function processes(): ProcessInfo[] {
-  return processTable.values().map(describeProcess);
+  const abandoned = abandonedProcesses().map((process): ProcessInfo => {
+    return { ...describeProcess(process), status: 'abandoned' };
+  });
+  return [...processTable.values().map(describeProcess), ...abandoned];
 }
 
 /** The same, each below who started it; on top those that nobody started, or nobody who lives. */

@@ -1,8 +1,11 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { processTable } from '../process/process-table.ts';
 import { Server } from '../server/server.ts';
 import { start } from '../server/start.ts';
 import { startSupervisor, supervisor } from '../supervisor/supervisor.ts';
+import { processes } from '../sys/index.ts';
 import { Task } from './task.ts';
 import { namedTaskSupervisor, taskSupervisor } from './task-supervisor.ts';
 
@@ -21,6 +24,9 @@ class Owner extends Server {
   task: Task<unknown> | undefined;
   begin(work: (signal: AbortSignal) => unknown): void {
     this.task = Task.async(work);
+  }
+  keep(work: () => unknown, tasks: Task<unknown>[]): void {
+    tasks.push(Task.async(work));
   }
   async beginLater(work: (signal: AbortSignal) => unknown): Promise<void> {
     await null;
@@ -86,11 +92,76 @@ test.each(['begin', 'beginLater'] as const)('a task and its owner share their en
   owner.exit('kill');
   await new Promise((resolve) => setImmediate(resolve));
   expect(aborted).toBe(true);
-  // It ignores its signal, and was only asked: `terminate` waits for it, so it goes by hand.
-  for (const process of processTable.values()) if (process.parent === owner.find()) process.kill('killed');
+  // It ignores its signal, and has ended all the same.
+  expect(processTable.size).toBe(before);
   const other = await start(Owner);
   await other.call(how, fails);
   expect(await other.ended()).toMatchObject({ message: 'no luck' });
+});
+
+describe('a function that ignores its signal', () => {
+  let finish: (value: string) => void;
+  const deafUntilDone = () => new Promise<string>((resolve) => (finish = resolve));
+  let earlier: Set<number>;
+  beforeEach(() => {
+    earlier = new Set(processes().map(({ id }) => id));
+  });
+  const abandoned = () => processes().filter(({ status, id }) => status === 'abandoned' && !earlier.has(id));
+
+  test.each(['kill', 'shutdown', new Error('crashed')] as const)(
+    'is seen when its owner has ended (%s), and has no say',
+    async (reason) => {
+      const owner = await start(Owner);
+      const tasks: Task<unknown>[] = [];
+      await owner.call('keep', deafUntilDone, tasks);
+      const [task] = tasks;
+      await new Promise(setImmediate);
+      owner.exit(reason);
+      const outcome = await task?.yield();
+      expect(outcome).toEqual({ ok: false, reason: reason === 'kill' ? 'killed' : reason });
+      expect(abandoned()).toMatchObject([
+        { label: 'Task(deafUntilDone)', parent: owner.process().id, status: 'abandoned' },
+      ]);
+      finish('late');
+      await new Promise(setImmediate);
+      expect(abandoned()).toEqual([]);
+      // It was killed, and that is what counts.
+      expect(await task?.yield()).toEqual(outcome);
+    },
+  );
+
+  test('is seen after a kill, until it fails, which is no crash', async () => {
+    let fail: (error: Error) => void = () => {};
+    const task = Task.async(() => new Promise<never>((_, reject) => (fail = reject)));
+    expect(await task.yield(1)).toBeUndefined();
+    expect(await task.shutdown(5)).toBeUndefined();
+    expect(abandoned()).toMatchObject([{ label: 'Task', status: 'abandoned' }]);
+    fail(new Error('late'));
+    await new Promise(setImmediate);
+    expect(abandoned()).toEqual([]);
+  });
+
+  test('is not kept when it waits for what cannot come', async () => {
+    const tasks = Array.from({ length: 100 }, () => Task.async(deaf));
+    await new Promise(setImmediate);
+    for (const task of tasks.splice(0)) task.exit('kill');
+    expect(abandoned()).toHaveLength(100);
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    await vi.waitFor(() => {
+      collect();
+      // The last may be on the stack.
+      expect(abandoned().length).toBeLessThan(10);
+    }, 10_000);
+  });
+
+  test('may clean up when its owner lives, and its answer counts', async () => {
+    const task = Task.async(
+      (signal) => new Promise<string>((resolve) => signal.addEventListener('abort', () => resolve('clean'))),
+    );
+    expect(await task.yield(1)).toBeUndefined();
+    expect(await task.shutdown()).toEqual({ ok: true, value: 'clean' });
+  });
 });
 
 test('under a supervisor: linked to the owner, or not', async () => {

@@ -28,8 +28,9 @@ export interface TaskOptions {
  * const answer = await page.await(1_000);
  * ```
  *
- * JavaScript cannot interrupt a function: a task that is killed counts as ended at once, and its signal is aborted, but
- * code that ignores the signal runs on, and its result is nobody's. What must be stopped for sure is a port or a worker.
+ * JavaScript cannot interrupt a function: a task that is killed, or whose owner ends, counts as ended at once, and its signal
+ * is aborted, but code that ignores the signal runs on. Its result is nobody's, and as long as it runs `sys.processes()` shows
+ * it as 'abandoned'. What must be stopped for sure is a port or a worker.
  */
 export class Task<T> extends Address {
   readonly #process: TaskProcess<T>;
@@ -54,7 +55,7 @@ export class Task<T> extends Address {
       type: 'worker',
       start: (supervisor) => {
         const owner = options.owner?.process();
-        const process = new TaskProcess<T>(supervisor, work);
+        const process = new TaskProcess<T>(supervisor, work, owner);
         if (supervisor) link(process, supervisor);
         if (owner) link(process, owner);
         return Task.#begun(process);
