@@ -1,9 +1,9 @@
-import { type Command, CommanderError } from 'commander';
+import type { Command } from 'commander';
 import { FwError } from '../errors.ts';
 import { describeError, errorJson } from './error-text.ts';
 import { thisPackage } from './package.ts';
 import { fwProgram } from './program.ts';
-import { UsageError } from './usage.ts';
+import { Asked, UsageError } from './usage.ts';
 import { printJson } from './verb.ts';
 
 /** Runs the fw command. Returns the exit code: 0 ok, 1 failed, 2 wrong usage. */
@@ -22,12 +22,12 @@ export async function main(args: string[]): Promise<number> {
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
-    if (!(error instanceof CommanderError)) {
+    if (!(error instanceof Asked)) {
       tell(error);
       return error instanceof UsageError ? 2 : 1;
     }
     // Help or the version was asked for, and has been printed unless a program asked.
-    if (json) printJson(error.code === 'commander.version' ? thisPackage() : await helpAsData(program));
+    if (json) printJson(error.code === 'commander.version' ? thisPackage() : await helpAsData(error.command));
   }
   const failure = await output.failure();
   if (!failure) return Number(process.exitCode ?? 0);
@@ -35,9 +35,9 @@ export async function main(args: string[]): Promise<number> {
   return 1;
 }
 
-async function helpAsData(program: Command): Promise<object> {
+async function helpAsData(command: Command): Promise<object> {
   const { describeTree } = await import('./completion/tree.ts');
-  return describeTree(program);
+  return describeTree(command);
 }
 
 function tellError(error: unknown, json: boolean, verbose: boolean): void {

@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { COMMON_OPTIONS } from './help.ts';
 import { fwProgram } from './program.ts';
-import { UsageError } from './usage.ts';
+import { Asked, UsageError } from './usage.ts';
 
 const WIDTH = 80;
 const HEIGHT = 24;
@@ -74,6 +74,18 @@ describe('help', () => {
       );
     },
   );
+});
+
+test.each([
+  [['build', '--help'], 'build'],
+  [['help', 'build'], 'build'],
+  [['key', '--help'], 'key'],
+  [['key', 'new', '--help'], 'new'],
+  [['--help'], 'fw'],
+])('fw %j asks for the help of %s alone', async (args, name) => {
+  const { error } = await told(...args);
+  expect(error).toBeInstanceOf(Asked);
+  expect((error as Asked).command.name()).toBe(name);
 });
 
 describe('wrong usage', () => {

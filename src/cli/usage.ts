@@ -1,4 +1,4 @@
-import type { Command, CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { FwError } from '../errors.ts';
 import { nearest } from '../project/nearest.ts';
 
@@ -14,14 +14,24 @@ export class UsageError extends FwError {
   }
 }
 
+/** Help or the version was asked for, and has been printed; by `code`, commander's own. */
+export class Asked extends CommanderError {
+  readonly command: Command;
+
+  constructor({ exitCode, code, message }: CommanderError, command: Command) {
+    super(exitCode, code, message);
+    this.command = command;
+  }
+}
+
 /**
- * Has a command and all below it throw instead of printing and exiting: `UsageError` for what is wrong, CommanderError
- * when help or the version was asked for, and printed.
+ * Has a command and all below it throw instead of printing and exiting: `UsageError` for what is wrong, `Asked` when help
+ * or the version was asked for.
  */
 export function throwErrors(command: Command): void {
   command
     .exitOverride((error) => {
-      throw error.exitCode === 0 ? error : usageError(error, command);
+      throw error.exitCode === 0 ? new Asked(error, command) : usageError(error, command);
     })
     // Told by who catches it. Help that nobody asked for is printed all the same.
     .configureOutput({ outputError: () => {} });
