@@ -1,5 +1,6 @@
 export function cacheDir(): string;
 export function compressesAsPinned(): boolean;
+export function npmProgram(): { program: string; before: string[] };
 export function npmPack(
   name: string,
   version: string,

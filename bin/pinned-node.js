@@ -84,11 +84,12 @@ export async function npmPack(name, version, integrity, options = []) {
 
 /** Starts npm in a process group of its own: npm is often a script around another process, and both must end. */
 function startNpm(args) {
-  const script = npmCli();
+  const { program, before } = npmProgram();
   // Its warnings are about its own house; its errors are what the user has to read.
-  const all = [...args, '--loglevel=error'];
-  const options = { stdio: ['ignore', 'ignore', 'pipe'], detached: true };
-  const child = script ? spawn(process.execPath, [script, ...all], options) : spawn('npm', all, options);
+  const child = spawn(program, [...before, ...args, '--loglevel=error'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    detached: true,
+  });
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text) => {
     said += text;
@@ -112,10 +113,15 @@ function startNpm(args) {
   };
 }
 
-/** npm's own script beside the running Node, where there is one: a PATH that holds only node is enough then. */
-function npmCli() {
-  const path = join(dirname(process.execPath), '..', 'lib', 'node_modules', 'npm', 'bin', 'npm-cli.js');
-  return existsSync(path) ? path : undefined;
+/**
+ * How npm is started: its own script beside the running Node, where there is one, so that a PATH that holds only node is
+ * enough; else by its name. `before` comes before its arguments.
+ */
+export function npmProgram() {
+  const script = join(dirname(process.execPath), '..', 'lib', 'node_modules', 'npm', 'bin', 'npm-cli.js');
+  return existsSync(script)
+    ? { program: process.execPath, before: [script] }
+    : { program: 'npm', before: [] };
 }
 
 /**

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -185,6 +187,21 @@ describe('an empty cache', () => {
     const refused = { level: 'problem', stops: 'fw build', text: expect.stringContaining('ECONNREFUSED') };
     expect(of(examined, 'x86_64 system')).toMatchObject([refused]);
     expect(of(examined, 'npm')).toMatchObject([refused]);
+  });
+
+  test('npm is the one beside the Node that fw runs on, as in a build; PATH needs none', async () => {
+    const node = join(home, 'bin', 'node');
+    const cli = join(home, 'lib', 'node_modules', 'npm', 'bin', 'npm-cli.js');
+    for (const path of [node, cli]) mkdirSync(dirname(path), { recursive: true });
+    try {
+      linkSync(process.execPath, node);
+    } catch {
+      copyFileSync(process.execPath, node);
+    }
+    writeFileSync(cli, "console.log('99.0.0');");
+    const within = ['sh', '-c', `exec '${node}' "$@"`];
+    const examined = await doctor([], { env: { PATH: `${pathWith('sh')}` }, within });
+    expect(of(examined, 'npm')).toMatchObject([{ level: 'ok', text: '99.0.0' }]);
   });
 
   /** A port on which nobody listens any more. */

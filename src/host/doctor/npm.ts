@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { npmProgram } from '../../../bin/pinned-node.js';
 import { type Finding, note, ok, problem } from './finding.ts';
 import type { Host } from './host.ts';
 import { howToInstall } from './install.ts';
@@ -55,7 +56,9 @@ const FIELD = /^(code|syscall|errno|network|A complete log)\b/;
 async function runNpm(args: string[]): Promise<string> {
   const timeout = args[0] === 'ping' ? PING_MS + VERSION_MS : VERSION_MS;
   try {
-    return (await promisify(execFile)('npm', args, { timeout })).stdout;
+    // The one that a build would start.
+    const { program, before } = npmProgram();
+    return (await promisify(execFile)(program, [...before, ...args], { timeout })).stdout;
   } catch (error) {
     const { stderr, message } = error as { stderr?: string; message: string };
     const said = stderr?.split('\n').filter((line) => /^npm (error|ERR!) /.test(line)) ?? [];
