@@ -3,7 +3,7 @@ import { CallError } from '../process/errors.ts';
 import { currentProcess, type Process } from '../process/process.ts';
 import { named, type ServerRef } from '../server/ref.ts';
 import type { Server } from '../server/server.ts';
-import type { ProcessOptions, ServerClass } from '../server/server-process.ts';
+import type { ProcessOptions } from '../server/server-process.ts';
 import { type ChildOptions, type ChildSpec, child } from '../supervisor/child-spec.ts';
 import { type PoolOptions, PoolServer, type PoolStatus } from './pool-server.ts';
 
@@ -90,13 +90,13 @@ export function pool<T extends Server>(
 ): ChildSpec<PoolRef<T>> {
   const { name, via, mailboxLimit, mailboxWatermark, startTimeoutMs, id, restart, shutdown, significant } =
     options;
-  const spec = child(PoolServer as ServerClass<PoolServer<Server>>, {
+  const spec = child(PoolServer<T>, {
     ...{ name, via, mailboxLimit, mailboxWatermark, startTimeoutMs, restart, significant },
     id: id ?? name ?? 'pool',
     // It stops its workers itself, each within its own time.
     shutdown: shutdown ?? 'infinity',
-    args: [options as unknown as PoolOptions<Server>],
-  }) as unknown as ChildSpec<ServerRef<PoolServer<T>>>;
+    args: [options],
+  });
   const lead = (ref: ServerRef<PoolServer<T>> | undefined) => ref && new PoolRef(ref);
   return {
     ...spec,

@@ -83,6 +83,7 @@ export class OsProcess {
     this.pid = pid;
     // It has told the guard itself, or will; this is for a guard that must be replaced.
     protect(pid);
+    // To the types each may be null and of either direction: they do not know what `stdioOf` asked for.
     const stdio = child.stdio as unknown as [Writable, Readable, Readable, Writable, Readable];
     this.input = frames ? stdio[3] : stdio[0];
     this.output = frames ? stdio[4] : stdio[1];

@@ -39,6 +39,8 @@ export abstract class PortServer<F extends Buffer | string = Buffer> extends Ser
   protected async open(options: PortOptions<F>): Promise<void> {
     if (this.#port) throw new Error('the program is open already: a server has one');
     const self = this.self.process();
+    // A type parameter chooses no overload, and an overload for any `F` would explain every mistake of a user's in its own
+    // terms. `PortOptions` says what the three say: which options give which frames.
     const port = (await openPort(options as AnyPortOptions as LineOptions)) as unknown as Port<F>;
     this.#port = port;
     if (!self.alive) {

@@ -1,5 +1,5 @@
 import type { ServerRef } from '../server/ref.ts';
-import type { ProcessOptions, ServerClass } from '../server/server-process.ts';
+import type { ProcessOptions } from '../server/server-process.ts';
 import { type ChildOptions, type ChildSpec, child } from '../supervisor/child-spec.ts';
 import { STOP_TIMES } from './os-process.ts';
 import type {
@@ -20,10 +20,10 @@ interface ProgramExtras<F> extends ChildOptions, ProcessOptions {
 
 /** A program that needs no class of its own. `port(…)` makes children of it. */
 export class Program<F extends Buffer | string = Buffer> extends PortServer<F> {
-  override async init(options: AnyPortOptions & ProgramExtras<F>): Promise<void> {
+  override async init(options: PortOptions<F> & ProgramExtras<F>): Promise<void> {
     const { onOutput } = options;
     if (onOutput) this.output = onOutput;
-    await this.open(options as unknown as PortOptions<F>);
+    await this.open(options);
   }
 
   /** Answered when the program's pipe has taken the frame; others may send meanwhile, and order is kept. */
@@ -58,10 +58,11 @@ export function port(options: LogOptions & ProgramExtras<never>): ChildSpec<Serv
 export function port(options: AnyPortOptions & ProgramExtras<never>): ChildSpec<ServerRef<Program<never>>> {
   const { id, name, via, restart, shutdown, significant, mailboxLimit, startTimeoutMs } = options;
   const { closeMs, termMs, killMs } = { ...STOP_TIMES, ...options.stop };
-  return child(Program as ServerClass<Program<never>>, {
+  return child(Program<never>, {
     ...{ name, via, restart, significant, mailboxLimit, startTimeoutMs },
     id: id ?? name ?? options.command,
     shutdown: shutdown ?? closeMs + termMs + killMs + 1_000,
-    args: [options],
+    // The overloads hold the caller to options and frames that fit; of them this is `never`, as `Program` is here.
+    args: [options as LogOptions & ProgramExtras<never>],
   });
 }

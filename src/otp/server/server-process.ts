@@ -86,6 +86,7 @@ export class ServerProcess extends Process {
       if (linked && this.parent) link(this, this.parent);
       // Its parent was killed, and what is left of a handler of it starts a child.
       if (this.reason) throw this.reason;
+      // Which class this is, and so what its `init` takes, is forgotten here; `StartOptions` has held the starter to it.
       result = this.runAs(() => this.server.init(...(args as never[])));
       if (isThenable(result)) return this.#finish(result);
     } catch (thrown) {
@@ -116,7 +117,8 @@ export class ServerProcess extends Process {
   protected handle(message: Message): unknown {
     if (message.kind === 'info') return this.server.info(message.args[0]);
     const handler = handlerOf(this.server, message.name);
-    if (handler) return handler.apply(this.server, message.args as never[]);
+    // `apply` is declared to take an array that it may write to, and only reads it.
+    if (handler) return handler.apply(this.server, message.args as unknown[]);
     if (message.call) throw new UnknownMessageError(this.toString(), message.name);
     return undefined;
   }

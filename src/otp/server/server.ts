@@ -142,8 +142,8 @@ export abstract class Server {
 }
 
 /** The public method of a server that a message names, if there is one: not what every Server has, nor what Object has. */
-export function handlerOf(server: Server, name: string): ((...args: never[]) => unknown) | undefined {
+export function handlerOf(server: object, name: string): ((...args: unknown[]) => unknown) | undefined {
   if (name in Server.prototype) return undefined;
-  const method = (server as unknown as Record<string, unknown>)[name];
-  return typeof method === 'function' ? (method as (...args: never[]) => unknown) : undefined;
+  const method = (server as Record<string, unknown>)[name];
+  return typeof method === 'function' ? (method as (...args: unknown[]) => unknown) : undefined;
 }

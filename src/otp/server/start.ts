@@ -1,5 +1,6 @@
 import type { Process } from '../process/process.ts';
 import type { ServerRef } from './ref.ts';
+import { refOf } from './ref-of.ts';
 import type { Server } from './server.ts';
 import { type ProcessOptions, type ServerClass, ServerProcess } from './server-process.ts';
 
@@ -37,5 +38,5 @@ export async function begin<T extends Server>(
   const process = new ServerProcess(kind, parent, options);
   const starting = process.begin(options.args ?? [], linked);
   if (starting) await starting;
-  return process.ref as unknown as ServerRef<T>;
+  return refOf(process);
 }

@@ -1,6 +1,7 @@
 import type { Address } from '../process/address.ts';
 import type { Process } from '../process/process.ts';
 import type { ServerRef } from '../server/ref.ts';
+import { refOf } from '../server/ref-of.ts';
 import type { Server } from '../server/server.ts';
 import { type ServerClass, ServerProcess } from '../server/server-process.ts';
 import type { ArgsOf, StartOptions } from '../server/start.ts';
@@ -52,7 +53,7 @@ export function child<T extends Server>(
     type: 'worker',
     start: (supervisor) => {
       const process = new ServerProcess(kind, supervisor, options);
-      const ref = process.ref as unknown as ServerRef<T>;
+      const ref = refOf<T>(process);
       const starting = process.begin(options.args ?? [], supervisor !== undefined);
       return starting ? starting.then(() => ref) : ref;
     },
