@@ -68,7 +68,7 @@ export function dynamicSupervisor(
   };
 }
 
-/** Leads to whichever dynamic supervisor has a name at the moment of use. */
-export function namedDynamicSupervisor(name: string): DynamicSupervisorRef {
+/** Leads to whichever dynamic supervisor has a name at the moment of use: its own, or one in a registry. */
+export function namedDynamicSupervisor(name: string | Address): DynamicSupervisorRef {
   return new DynamicSupervisorRef(name);
 }

@@ -2,7 +2,7 @@ import { Address } from '../process/address.ts';
 import { CallError, ReplyError, StartError } from '../process/errors.ts';
 import { Later } from '../process/later.ts';
 import { Message } from '../process/message.ts';
-import { AlreadyStartedError, register, unregister, whereis } from '../process/names.ts';
+import { AlreadyStartedError, register, unregister, type Via, whereis } from '../process/names.ts';
 import { PendingCall } from '../process/pending-call.ts';
 import { Process } from '../process/process.ts';
 import { type ExitReason, thrownReason } from '../process/reason.ts';
@@ -15,6 +15,8 @@ import { Intensity, type IntensityOptions } from './intensity.ts';
 export interface SupervisingOptions extends IntensityOptions {
   /** A name that nobody else has while the supervisor lives. */
   name?: string | undefined;
+  /** A name in a registry: `via: rooms.key('kitchen')`; `namedSupervisor(rooms.ref('kitchen'))` leads to it. */
+  via?: Via | undefined;
   /** Waits before restarts. The other children are served meanwhile. */
   backoff?: Backoff | undefined;
 }
@@ -34,6 +36,7 @@ export abstract class SupervisingProcess extends Process {
   protected readonly intensity: Intensity;
   protected readonly backoff: Backoff | undefined;
   readonly #name: string | undefined;
+  readonly #via: Via | undefined;
 
   constructor(parent: Process | undefined, options: SupervisingOptions) {
     super(parent);
@@ -41,6 +44,7 @@ export abstract class SupervisingProcess extends Process {
     this.intensity = new Intensity(options);
     this.backoff = options.backoff;
     this.#name = options.name;
+    this.#via = options.via;
   }
 
   /** Starts what it supervises, or throws; then nothing of it is left. */
@@ -54,6 +58,7 @@ export abstract class SupervisingProcess extends Process {
     let starting: undefined | Promise<void>;
     try {
       if (this.#name !== undefined) register(this.#name, this);
+      this.#via?.register(this);
       if (this.parent) link(this, this.parent);
       starting = this.init();
     } catch (thrown) {
@@ -129,9 +134,9 @@ function startError(spec: ChildSpec, thrown: unknown): Error {
 
 /** Leads to a supervisor, or to whichever has a name at the moment of use. */
 export abstract class SupervisingRef<P extends SupervisingProcess> extends Address {
-  readonly #target: P | string;
+  readonly #target: P | string | Address;
 
-  constructor(target: P | string) {
+  constructor(target: P | string | Address) {
     super();
     this.#target = target;
   }
@@ -139,7 +144,9 @@ export abstract class SupervisingRef<P extends SupervisingProcess> extends Addre
   protected abstract own(process: Process | undefined): P | undefined;
 
   find(): P | undefined {
-    return this.own(typeof this.#target === 'string' ? whereis(this.#target) : this.#target);
+    const target = this.#target;
+    if (typeof target === 'string') return this.own(whereis(target));
+    return this.own(target instanceof Address ? target.find() : target);
   }
 
   toString(): string {

@@ -111,8 +111,8 @@ export function supervisor(options: SupervisorOptions & ChildOptions): ChildSpec
   };
 }
 
-/** Leads to whichever supervisor has a name at the moment of use. */
-export function namedSupervisor(name: string): SupervisorRef {
+/** Leads to whichever supervisor has a name at the moment of use: its own, or one in a registry, `rooms.ref('kitchen')`. */
+export function namedSupervisor(name: string | Address): SupervisorRef {
   return new SupervisorRef(name);
 }
 

@@ -146,7 +146,7 @@ export function taskSupervisor(
   };
 }
 
-/** Leads to whichever task supervisor has a name at the moment of use. */
-export function namedTaskSupervisor(name: string): TaskSupervisorRef {
+/** Leads to whichever task supervisor has a name at the moment of use: its own, or one in a registry. */
+export function namedTaskSupervisor(name: string | Address): TaskSupervisorRef {
   return new TaskSupervisorRef(new DynamicSupervisorRef(name));
 }
