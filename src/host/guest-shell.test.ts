@@ -109,6 +109,7 @@ describe('a shell in the guest', () => {
 
   test('waits for a prompt before it types anything: a boot loader may be listening', async () => {
     const { shell, lines } = shellOn('stty -echo; echo "Press any key"; cat');
+    await expect.poll(() => lines.transcript, { timeout: 10_000 }).toContain('Press any key');
     await expect(shell.run('true', { timeoutMs: 300 })).rejects.toMatchObject({ code: 'no-shell' });
     expect(lines.transcript.trim()).toBe('Press any key');
   });

@@ -200,12 +200,17 @@ test('a stream of tasks: order, how many at a time, failures, leaving early', as
   expect(got).toEqual([0, 1, 2, 'three']);
   expect(most).toBe(2);
   const unordered: unknown[] = [];
-  for await (const outcome of tasks.asyncStream(
-    [1, 0],
-    (item) => (item === 1 ? new Promise((resolve) => setTimeout(resolve, 20, item)) : item),
-    { maxConcurrency: 2, ordered: false },
-  ))
+  let goOn = (_item: number): void => {};
+  const slow = new Promise<number>((resolve) => {
+    goOn = resolve;
+  });
+  for await (const outcome of tasks.asyncStream([1, 0], (item) => (item === 1 ? slow : item), {
+    maxConcurrency: 2,
+    ordered: false,
+  })) {
     unordered.push(outcome.ok && outcome.value);
+    goOn(1);
+  }
   expect(unordered).toEqual([0, 1]);
   for await (const outcome of tasks.asyncStream([1, 2, 3], deaf, { maxConcurrency: 3, timeoutMs: 5 })) {
     expect(outcome).toEqual({ ok: false, reason: 'killed' });
