@@ -1,7 +1,11 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import type { DataState } from '../otp/device.ts';
+import { CallError, named, Server, TimeoutError } from '../otp/index.ts';
 import type { AppState } from './app/runner.ts';
+import type { AppServer } from './app/server.ts';
+import type { Data } from './data/server.ts';
 import type { Lease } from './network/lease.ts';
+import type { Network } from './network/service.ts';
 
 /** `/run/hearth/status.json`: what is going on, for a shell on the device. */
 export interface Status {
@@ -13,20 +17,45 @@ export interface Status {
 /** Events come in bursts; the file is for people. */
 const SETTLE_MS = 100;
 
-/** @returns a function that writes the file soon */
-export function createStatusFile(path: string, status: () => Status): () => void {
-  let pending = false;
-  const write = (): void => {
-    pending = false;
+/** Writes the file soon after something has changed. It asks the services themselves, so that none of this can be out of date. */
+export class StatusFile extends Server {
+  #path = '';
+  #pending = false;
+  /** What was last known of a service that is being started anew right now; it says so when it is there. */
+  #last: Status = { app: { name: 'stopped' }, data: 'preparing', network: {} };
+
+  override init(path: string): void {
+    this.#path = path;
+    this.changed();
+  }
+
+  changed(): void {
+    if (!this.#pending) this.sendAfter(SETTLE_MS, 'write');
+    this.#pending = true;
+  }
+
+  override async info(): Promise<void> {
+    this.#pending = false;
+    const [app, data, network] = await Promise.all([
+      known(named<AppServer>('app').call('state'), this.#last.app),
+      known(named<Data>('data').call('state'), this.#last.data),
+      known(named<Network>('network').call('leases'), this.#last.network),
+    ]);
+    this.#last = { app, data, network };
     try {
-      writeFileSync(`${path}.new`, `${JSON.stringify(status())}\n`);
-      renameSync(`${path}.new`, path);
+      writeFileSync(`${this.#path}.new`, `${JSON.stringify(this.#last)}\n`);
+      renameSync(`${this.#path}.new`, this.#path);
     } catch {
       // /run is full: the device goes on without the file.
     }
-  };
-  return () => {
-    if (!pending) setTimeout(write, SETTLE_MS);
-    pending = true;
-  };
+  }
+}
+
+async function known<T>(answer: Promise<T>, last: T): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof CallError || error instanceof TimeoutError) return last;
+    throw error;
+  }
 }

@@ -1,5 +1,8 @@
 import { readFileSync, statfsSync } from 'node:fs';
+import type { DataState } from '../../otp/device.ts';
+import { Server, type ServerRef, Task } from '../../otp/index.ts';
 import { mountedOn, parseMounts } from './mounts.ts';
+import { dataMounted } from './server.ts';
 
 /** Below this share of free space /data counts as full; above the second one again as not full. */
 const FULL_BELOW = 0.01;
@@ -30,23 +33,40 @@ export function judge(
   return { readOnly: now.readOnly, full, words };
 }
 
-/** Looks now and every minute, and says when /data becomes full or read-only (R1). Returns how to end it. */
-export function watchData(
-  target: string,
-  say: (message: string) => void,
-  readOnlyFromTheStart: boolean,
-): () => void {
-  let state = { readOnly: readOnlyFromTheStart, full: false };
-  const look = (): void => {
-    const condition = conditionOf(target);
-    if (!condition) return;
-    const { words, ...next } = judge(state, condition);
-    state = next;
-    for (const each of words) say(each);
-  };
-  look();
-  const timer = setInterval(look, EVERY_MS);
-  return () => clearInterval(timer);
+export interface DataWatchOptions {
+  /** `/data` */
+  target: string;
+  say(message: string): void;
+}
+
+/** Looks as soon as /data is there and then every minute, and says when it becomes full or read-only (R1). */
+export class DataWatch extends Server {
+  #state = { readOnly: false, full: false };
+  #look = (): void => {};
+
+  override init({ target, say }: DataWatchOptions): void {
+    this.#look = () => {
+      const condition = conditionOf(target);
+      if (!condition) return;
+      const { words, ...next } = judge(this.#state, condition);
+      this.#state = next;
+      for (const each of words) say(each);
+    };
+    const me: ServerRef<DataWatch> = this.self;
+    Task.async(async function dataWatch() {
+      me.cast('begin', await dataMounted());
+    });
+  }
+
+  begin(state: DataState): void {
+    this.#state.readOnly = state === 'read-only';
+    this.info();
+  }
+
+  override info(): void {
+    this.#look();
+    this.sendAfter(EVERY_MS, 'look');
+  }
 }
 
 function conditionOf(target: string): DataCondition | undefined {

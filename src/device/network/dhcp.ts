@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { PortError, Server } from '../../otp/index.ts';
+import { wiredInterfaces } from './interfaces.ts';
 
 export interface DhcpOptions {
   /** heart's own path, for `exec` and `wait`. */
@@ -11,84 +13,56 @@ export interface DhcpOptions {
   directory: string;
   cgroup: string;
   hostname: string;
+  sys?: string;
 }
-
-export interface DhcpClient {
-  stop(): void;
-}
-
-/** Between an end of udhcpc and its next start: 1, 2, 4 … 30 s, milliseconds. */
-const FIRST_RETRY_MS = 1_000;
-const LAST_RETRY_MS = 30_000;
-/** A client that ran this long was all right: its end starts the waits anew. */
-const LONG_RUN_MS = 60_000;
 
 /**
- * Keeps a udhcpc running for an interface. The client, and with it the address, outlives hearthd: it is in a cgroup of
- * its own, has no pipe to hearthd, and a hearthd that comes back finds it by its pid file and waits for its end.
+ * One udhcpc, for one interface. The client, and with it the address, outlives hearthd: it is in a cgroup of its own, has
+ * no pipe to hearthd, and a hearthd that comes back finds it by its pid file and waits for its end. A port would do
+ * the opposite: what it starts never outlives who started it.
  */
-export function superviseDhcp(
-  name: string,
-  options: DhcpOptions,
-  say: (message: string) => void,
-): DhcpClient {
-  let waiter: ChildProcess | undefined;
-  let retry: NodeJS.Timeout | undefined;
-  let delay = FIRST_RETRY_MS;
-  let stopped = false;
+export class DhcpClient extends Server {
+  #stillThere = (): boolean => true;
+  #child: ChildProcess | undefined;
 
-  function start(): void {
-    retry = undefined;
+  override init(name: string, options: DhcpOptions): void {
+    this.#stillThere = () => wiredInterfaces(options.sys).includes(name);
     const running = runningClient(name, options);
-    const startedAt = performance.now();
-    waiter =
-      running === undefined
-        ? spawn(
-            options.heart,
-            ['exec', '--cgroup', options.cgroup, '--setsid', '--', ...clientCommand(name, options)],
-            {
-              stdio: 'ignore',
-              env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HEARTH_NET: options.directory },
-            },
-          )
-        : spawn(options.heart, ['wait', String(running)], { stdio: 'ignore' });
-    let over = false;
-    const ended = (why: string): void => {
-      if (over || stopped) return;
-      over = true;
-      if (performance.now() - startedAt > LONG_RUN_MS) delay = FIRST_RETRY_MS;
-      say(`${name}: the DHCP client ended (${why}); starting it again in ${delay / 1000} s`);
-      retry = setTimeout(start, delay);
-      delay = Math.min(LAST_RETRY_MS, delay * 2);
-    };
-    waiter.on('error', (error) => ended(error.message));
-    waiter.on('exit', (code, signal) => ended(String(signal ?? code)));
+    const child = running === undefined ? startClient(name, options) : waitForClient(running, options);
+    this.#child = child;
+    child.on('error', ({ message }) => this.stop(new PortError('port-start', message)));
+    child.on('exit', (code, signal) => {
+      this.stop(new PortError('port-exit', `the DHCP client ended (${signal ?? code})`));
+    });
   }
 
-  start();
-  return {
-    stop() {
-      stopped = true;
-      clearTimeout(retry);
-      // Of an adopted client this ends the waiting only.
-      waiter?.kill('SIGTERM');
-    },
-  };
+  /** The client goes with its interface only; of one that was found running, this ends the waiting. */
+  override terminate(): void {
+    if (!this.#stillThere()) this.#child?.kill('SIGTERM');
+  }
+}
+
+function startClient(name: string, options: DhcpOptions): ChildProcess {
+  const command = [
+    ...[options.busybox, 'udhcpc', '-f', '-i', name, '-s', options.script, '-p', pidFile(name, options)],
+    // Two seconds between tries, and five after a round of them: a cable plugged in late has its address soon.
+    ...['-t', '4', '-T', '2', '-A', '5', '-x', `hostname:${options.hostname}`],
+  ];
+  return spawn(options.heart, ['exec', '--cgroup', options.cgroup, '--setsid', '--', ...command], {
+    stdio: 'ignore',
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HEARTH_NET: options.directory },
+  });
+}
+
+function waitForClient(pid: number, { heart }: DhcpOptions): ChildProcess {
+  return spawn(heart, ['wait', String(pid)], { stdio: 'ignore' });
 }
 
 function pidFile(name: string, options: DhcpOptions): string {
   return `${options.directory}/${name}.pid`;
 }
 
-function clientCommand(name: string, options: DhcpOptions): string[] {
-  return [
-    ...[options.busybox, 'udhcpc', '-f', '-i', name, '-s', options.script, '-p', pidFile(name, options)],
-    // Two seconds between tries, and five after a round of them: a cable plugged in late has its address soon.
-    ...['-t', '4', '-T', '2', '-A', '5', '-x', `hostname:${options.hostname}`],
-  ];
-}
-
-/** The pid of the client that a hearthd before this one has started, if it still runs. */
+/** The pid of the client that was started before, by this hearthd or another, if it still runs. */
 export function runningClient(name: string, options: DhcpOptions, proc = '/proc'): number | undefined {
   try {
     const pid = Number(readFileSync(pidFile(name, options), 'latin1'));

@@ -1,108 +1,116 @@
-import { type FSWatcher, mkdirSync, readdirSync, readFileSync, watch, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
+import {
+  type ChildSpec,
+  child,
+  namedSupervisor,
+  Server,
+  type ServerRef,
+  type SupervisorRef,
+  supervisor,
+  Task,
+} from '../../otp/index.ts';
 import { describe, type Exec } from '../exec.ts';
-import { type DhcpClient, type DhcpOptions, superviseDhcp } from './dhcp.ts';
+import { DhcpClient, type DhcpOptions } from './dhcp.ts';
 import { wiredInterfaces } from './interfaces.ts';
-import { type Lease, parseLease } from './lease.ts';
+import type { Lease } from './lease.ts';
+import { Leases } from './leases.ts';
+
+export interface NetworkOptions extends DhcpOptions {
+  dhcp: boolean;
+  /** `/proc/sys/kernel/hostname` */
+  hostnameFile: string;
+}
 
 export interface NetworkEffects {
   exec: Exec;
   say(message: string): void;
   /** A lease came, changed or went. */
   onChange(): void;
+  /** Fulfilled when the network may begin. */
+  turn: Promise<void>;
 }
 
-export interface NetworkOptions extends DhcpOptions {
-  dhcp: boolean;
-  sys?: string;
+/**
+ * Every wired interface gets an address, now or when it is plugged in. The clients come first: they outlive who starts
+ * them, and are found again. However often one of them ends, the device stays up: it is tried again, ever more slowly.
+ */
+export function network(options: NetworkOptions, effects: NetworkEffects): ChildSpec<SupervisorRef> {
+  const patience = { maxRestarts: Infinity, backoff: { minMs: 1_000, maxMs: 30_000 } };
+  return supervisor({
+    ...patience,
+    id: 'network',
+    strategy: 'rest_for_one',
+    children: [
+      supervisor({ ...patience, name: 'dhcp', children: [] }),
+      child(Network, { name: 'network', shutdown: 'brutal', args: [options, effects] }),
+    ],
+  });
 }
 
-export interface Network {
-  /** Looks at which interfaces there are, starts and stops their clients. */
-  refresh(): void;
-  /** By interface. */
-  leases(): ReadonlyMap<string, Lease>;
-  stop(): void;
-}
+/** Knows the interfaces and their leases, and starts and stops the clients. */
+export class Network extends Server {
+  /** Undefined where no interface asks for an address. */
+  #dhcp: { options: NetworkOptions; effects: NetworkEffects; leases: Leases } | undefined;
 
-/** Every wired interface gets an address, now or when it is plugged in. */
-export function createNetwork(options: NetworkOptions, effects: NetworkEffects): Network {
-  const { say, onChange } = effects;
-  const clients = new Map<string, DhcpClient>();
-  const leases = new Map<string, Lease>();
-  let watcher: FSWatcher | undefined;
+  override init(options: NetworkOptions, effects: NetworkEffects): void {
+    setHostname(options, effects.say);
+    if (!options.dhcp) return;
+    const me: ServerRef<Network> = this.self;
+    const leases = new Leases(options.directory, effects.say);
+    this.#dhcp = { options, effects, leases };
+    leases.watch((name) => me.cast('leased', name), this.signal);
+    void effects.turn.then(() => me.cast('refresh'));
+  }
 
-  setHostname(options.hostname, say);
-  if (options.dhcp) {
-    try {
-      watchLeases();
-    } catch (error) {
-      // /run is full, or out of inotify watches: addresses come all the same, only nobody hears of them.
-      say(`the leases cannot be watched: ${String(error)}`);
+  /** Looks at which interfaces there are. */
+  async refresh(): Promise<void> {
+    if (!this.#dhcp) return;
+    const { options, leases } = this.#dhcp;
+    const clients = namedSupervisor('dhcp');
+    const there = new Set(wiredInterfaces(options.sys));
+    const served = new Set((await clients.children()).map(({ id }) => id));
+    for (const name of new Set([...served, ...leases.names])) {
+      if (there.has(name)) continue;
+      if (served.has(name)) {
+        await clients.terminateChild(name);
+        await clients.deleteChild(name);
+      }
+      this.#forget(name);
+    }
+    for (const name of there) {
+      if (served.has(name)) continue;
+      await clients.startChild(child(DhcpClient, { id: name, name: `dhcp ${name}`, args: [name, options] }));
     }
   }
 
-  /** The files are how the clients' scripts report, because they must not depend on hearthd being there. */
-  function watchLeases(): void {
-    mkdirSync(options.directory, { recursive: true });
-    watcher = watch(options.directory, (_, file) => {
-      if (file?.endsWith('.lease')) readLease(file);
-    });
-    watcher.on('error', (error) => say(`the leases are no longer watched: ${error.message}`));
-    for (const file of readdirSync(options.directory)) if (file.endsWith('.lease')) readLease(file);
+  leased(name: string): void {
+    if (this.#dhcp?.leases.read(name)) this.#dhcp.effects.onChange();
   }
 
-  function readLease(file: string): void {
-    const name = file.slice(0, -'.lease'.length);
-    let lease: Lease | undefined;
-    try {
-      lease = parseLease(readFileSync(`${options.directory}/${file}`, 'utf8'));
-    } catch {
-      // Replaced at this moment; its own event follows.
-      return;
-    }
-    if (!lease) return;
-    const before = leases.get(name);
-    leases.set(name, lease);
-    if (before?.address !== lease.address) {
-      say(lease.address ? `${name}: ${lease.address}` : `${name}: no address (${lease.event})`);
-    }
-    onChange();
+  leases(): Record<string, Lease> {
+    return this.#dhcp?.leases.all() ?? {};
   }
 
   /** Its name servers would still be asked. By the script, so that one program writes those files. */
-  async function forget(name: string): Promise<void> {
-    const env = { interface: name, HEARTH_NET: options.directory };
-    const result = await effects.exec(options.script, ['gone'], { env });
-    if (result.code !== 0) say(`${name}: ${describe(options.script, result)}`);
+  #forget(name: string): void {
+    if (!this.#dhcp) return;
+    const { options, effects, leases } = this.#dhcp;
+    leases.forget(name);
+    effects.onChange();
+    Task.async(
+      async function forget() {
+        const env = { interface: name, HEARTH_NET: options.directory };
+        const result = await effects.exec(options.script, ['gone'], { env });
+        if (result.code !== 0) effects.say(`${name}: ${describe(options.script, result)}`);
+      },
+      { owner: this.self },
+    );
   }
-
-  return {
-    refresh() {
-      if (!options.dhcp) return;
-      const there = new Set(wiredInterfaces(options.sys));
-      for (const name of new Set([...clients.keys(), ...leases.keys()])) {
-        if (there.has(name)) continue;
-        clients.get(name)?.stop();
-        clients.delete(name);
-        leases.delete(name);
-        onChange();
-        forget(name).catch((error: unknown) => say(`${name}: ${String(error)}`));
-      }
-      for (const name of there) {
-        if (!clients.has(name)) clients.set(name, superviseDhcp(name, options, say));
-      }
-    },
-    leases: () => leases,
-    stop() {
-      watcher?.close();
-      // The clients stay: their addresses are needed to the last moment, and heart ends their cgroup.
-    },
-  };
 }
 
-function setHostname(hostname: string, say: (message: string) => void): void {
+function setHostname({ hostnameFile, hostname }: NetworkOptions, say: (message: string) => void): void {
   try {
-    writeFileSync('/proc/sys/kernel/hostname', hostname);
+    writeFileSync(hostnameFile, hostname);
   } catch (error) {
     say(`the host name cannot be set: ${String(error)}`);
   }

@@ -1,0 +1,367 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { DataState } from '../otp/device.ts';
+import { logging, named, type Server } from '../otp/index.ts';
+import { type SupervisedApp, supervisedApp } from '../otp/supervisor/supervised-app.ts';
+import type { AppState } from './app/runner.ts';
+import type { Result } from './exec.ts';
+import { sayReports } from './reports.ts';
+import { type HearthdEffects, hearthd } from './tree.ts';
+
+// The whole tree over a kernel made of files: /sys, /dev, the uevents. The app, the DHCP client and the listener are programs.
+const heart = fileURLToPath(
+  new URL(
+    `../../firmware/heart/prebuilt/${process.arch === 'x64' ? 'x86_64' : 'aarch64'}/heart`,
+    import.meta.url,
+  ),
+);
+const APP = `
+process.on('SIGUSR1', () => process.send({ type: 'health', ok: false, reason: 'asked' }));
+process.stdin.resume().on('end', () => {
+  process.send({ type: 'started' });
+  process.send({ type: 'health', ok: true });
+  process.on('message', () => process.exit(0));
+});`;
+const UDHCPC = `#!${process.execPath}
+const { argv, pid } = process;
+const { appendFileSync, writeFileSync } = require('node:fs');
+appendFileSync(argv[1].replace('busybox', 'clients'), pid + '\\n');
+writeFileSync(argv[argv.indexOf('-p') + 1], String(pid));
+setInterval(() => {}, 1e6);`;
+
+let folder: string;
+let tree: SupervisedApp;
+let apps: ChildProcess[];
+let states: AppState[];
+let happened: string[];
+let said: string[];
+let stopSaying: () => void;
+
+const path = (...parts: string[]): string => join(folder, ...parts);
+function plugIn(name: string): void {
+  mkdirSync(path('sys/class/net', name, 'device'), { recursive: true });
+  writeFileSync(path('sys/class/net', name, 'type'), '1\n');
+}
+function uevent(values: Record<string, string>): void {
+  const lines = Object.entries({ ...values, SEQNUM: '1' }).map(([key, value]) => `${key}=${value}\n`);
+  writeFileSync(path('uevents'), lines.join(''), { flag: 'a' });
+}
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'hearth-tree-'));
+  for (const name of ['sys', 'dev', 'net', 'cgroup']) mkdirSync(path(name));
+  plugIn('eth0');
+  for (const name of ['cgroup/cgroup.procs', 'uevents', 'hostname']) writeFileSync(path(name), '');
+  writeFileSync(path('app.cjs'), APP);
+  writeFileSync(path('busybox'), UDHCPC, { mode: 0o755 });
+  [apps, states, happened, said] = [[], [], [], []];
+  stopSaying = sayReports();
+  logging.addBackend('console', { write: (line) => said.push(line) });
+});
+afterEach(async () => {
+  await tree.stop();
+  stopSaying();
+  const client = udhcpc();
+  if (client !== undefined) process.kill(client, 'SIGKILL');
+  rmSync(folder, { recursive: true });
+});
+
+interface Changes {
+  prepare?(onSlow: () => void): Promise<DataState>;
+  onState?(state: AppState): void;
+}
+
+async function start({ prepare, onState }: Changes = {}): Promise<void> {
+  const exec = async (program: string, args: readonly string[]): Promise<Result> => {
+    happened.push([program.replace(folder, ''), ...args].join(' ').replaceAll(folder, ''));
+    const none = { signal: undefined, stderr: '', failure: undefined, timedOut: false };
+    return { code: 0, stdout: '', ...none };
+  };
+  const effects: HearthdEffects = {
+    exec,
+    data: (onSlow) => ({
+      async prepare() {
+        happened.push('prepare');
+        return (await prepare?.(onSlow)) ?? 'persistent';
+      },
+      grow: async () => void happened.push('grow'),
+      release: async () => void happened.push('release'),
+    }),
+    app: {
+      hold() {
+        const child = spawn(process.execPath, [path('app.cjs')], { stdio: ['pipe', 'pipe', 'pipe', 'ipc'] });
+        child.on('error', () => {});
+        apps.push(child);
+        return child;
+      },
+      letGo(child, data) {
+        happened.push(`app with ${data} data`);
+        child.stdin?.end();
+      },
+      killAll() {
+        for (const app of apps) app.kill('SIGKILL');
+      },
+      now: () => performance.now(),
+      onState(state) {
+        states.push(state);
+        onState?.(state);
+      },
+      onOutput: () => {},
+    },
+  };
+  const options = {
+    data: path('data'),
+    network: {
+      ...{ heart, busybox: path('busybox'), script: path('udhcpc.script'), directory: path('net') },
+      ...{ cgroup: path('cgroup'), hostname: 'box', hostnameFile: path('hostname'), dhcp: true },
+      sys: path('sys'),
+    },
+    devices: {
+      listener: {
+        command: 'sh',
+        args: ['-c', `echo $$ >${path('tail.pid')}; exec tail -n +1 -f ${path('uevents')}`],
+      },
+      ...{ sys: path('sys'), dev: path('dev') },
+    },
+    app: {
+      ...{ beatTimeoutMs: 60_000, startTimeoutMs: 60_000, stopTimeoutMs: 10_000 },
+      ...{ maxRestarts: 5, restartWindowMs: 60_000 },
+    },
+    status: path('status.json'),
+  };
+  tree = supervisedApp(hearthd(options, effects));
+  await tree.start();
+}
+
+const until = <T>(look: () => T): Promise<T> => vi.waitFor(look, { timeout: 30_000, interval: 20 });
+const NAMES = ['data', 'dhcp', 'dhcp eth0', 'network', 'devices', 'hot-plug', 'app', 'status', 'data watch'];
+const ids = (): Map<string, number | undefined> =>
+  new Map(NAMES.map((name) => [name, named<Server>(name).find()?.id]));
+const running = (): number[] =>
+  apps.flatMap(({ pid, exitCode, signalCode }) => (pid && exitCode === null && !signalCode ? [pid] : []));
+function udhcpc(): number | undefined {
+  const file = path('net/eth0.pid');
+  return existsSync(file) ? Number(readFileSync(file, 'utf8')) : undefined;
+}
+
+function commandLine(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    // It has ended since /proc was read, or never was a process.
+    return [];
+  }
+}
+
+/** Everything runs, and has nothing more to do. */
+async function settled(): Promise<void> {
+  await until(() => {
+    expect([...ids()].filter(([, id]) => id === undefined)).toEqual([]);
+    expect(states.at(-1)?.name).toBe('healthy');
+    expect(udhcpc()).toBeGreaterThan(1);
+    expect(happened).toContain('grow');
+  });
+}
+
+test('everything comes up: the app first, then what is slow; the disk grows last', async () => {
+  await start();
+  await settled();
+  expect(happened[0]).toBe('prepare');
+  expect(happened[1]).toBe('app with persistent data');
+  expect(happened.findIndex((each) => each.startsWith('find '))).toBeGreaterThan(1);
+  expect(happened.indexOf('grow')).toBeGreaterThan(2);
+  expect(readFileSync(path('hostname'), 'utf8')).toBe('box');
+  writeFileSync(path('net/eth0.lease'), 'EVENT=bound\nADDRESS=10.0.0.5/24\nROUTER=\nDNS=\n');
+  await until(() =>
+    expect(JSON.parse(readFileSync(path('status.json'), 'utf8'))).toMatchObject({
+      app: { name: 'healthy', pid: running()[0] },
+      data: 'persistent',
+      network: { eth0: { address: '10.0.0.5/24' } },
+    }),
+  );
+});
+
+test('while /data is repaired the network does not wait, and the app does', async () => {
+  const { promise: repaired, resolve } = Promise.withResolvers<DataState>();
+  await start({
+    prepare(onSlow) {
+      onSlow();
+      return repaired;
+    },
+  });
+  await until(() => expect(udhcpc()).toBeGreaterThan(1));
+  expect(happened).not.toContainEqual(expect.stringMatching(/^app with/));
+  resolve('read-only');
+  await settled();
+  expect(happened).toContain('app with read-only data');
+});
+
+test.each<[name: string, alsoRestarts: string[]]>([
+  ['data', []],
+  ['dhcp', ['dhcp eth0', 'network']],
+  ['dhcp eth0', []],
+  ['network', []],
+  ['devices', ['hot-plug']],
+  ['hot-plug', []],
+  ['status', []],
+  ['data watch', []],
+])('%s is killed: what restarts is that and %j, and the app and the lease stay', async (name, others) => {
+  await start();
+  await settled();
+  const [before, app, client] = [ids(), running(), udhcpc()];
+  named<Server>(name).exit('kill');
+  await until(() => {
+    const after = ids();
+    expect(NAMES.filter((each) => after.get(each) === undefined)).toEqual([]);
+    expect(NAMES.filter((each) => after.get(each) !== before.get(each)).sort()).toEqual(
+      [name, ...others].sort(),
+    );
+  });
+  expect([running(), udhcpc()]).toEqual([app, client]);
+  expect(happened).not.toContain('release');
+  expect(said).toContainEqual(expect.stringContaining('child_terminated: killed'));
+});
+
+test('a client that is there already is waited for, and no second one is started', async () => {
+  await start();
+  await settled();
+  const client = udhcpc();
+  named<Server>('dhcp eth0').exit('kill');
+  await until(() => {
+    const commands = readdirSync('/proc').map(commandLine);
+    expect(commands).toContainEqual([heart, 'wait', String(client), '']);
+  });
+  expect(readFileSync(path('clients'), 'utf8')).toBe(`${client}\n`);
+});
+
+test("the app's server is killed: its process goes with it, and one other comes", async () => {
+  await start();
+  await settled();
+  const [before, [app]] = [ids(), running()];
+  named<Server>('app').exit('kill');
+  await until(() => {
+    expect(running()).toHaveLength(1);
+    expect(running()).not.toContain(app);
+    expect(states.at(-1)).toEqual({ name: 'healthy', pid: running()[0] });
+  });
+  const after = ids();
+  expect(NAMES.filter((each) => after.get(each) !== before.get(each))).toEqual(['app']);
+  expect(apps).toHaveLength(2);
+});
+
+test.each<[NodeJS.Signals, AppState['name']]>([
+  ['SIGKILL', 'waiting'],
+  ['SIGUSR1', 'unhealthy'],
+])(
+  "the app's server crashes on the app's %s (%s): one other app comes, and none stays",
+  async (signal, at) => {
+    let crash = true;
+    await start({
+      onState({ name }) {
+        if (name !== at || !crash) return;
+        crash = false;
+        throw new TypeError('a bug of ours');
+      },
+    });
+    await settled();
+    const [app = 0] = running();
+    process.kill(app, signal);
+    await until(() => {
+      expect(running()).toHaveLength(1);
+      expect(running()).not.toContain(app);
+      expect(states.at(-1)).toEqual({ name: 'healthy', pid: running()[0] });
+    });
+    expect(apps).toHaveLength(2);
+    expect(said).toContainEqual(expect.stringMatching(/app crashed: TypeError: a bug of ours/));
+  },
+);
+
+test('a service that is started anew while the disk is repaired waits for that same repair', async () => {
+  const { promise: repaired, resolve } = Promise.withResolvers<DataState>();
+  await start({ prepare: () => repaired });
+  const { id } = named<Server>('data').process();
+  named<Server>('data').exit('kill');
+  await until(() => expect(named<Server>('data').find()?.id).toBeGreaterThan(id));
+  resolve('persistent');
+  await settled();
+  expect(happened.filter((each) => each === 'prepare')).toHaveLength(1);
+});
+
+test('the listener is killed: it is started again, and what came meanwhile is looked for', async () => {
+  await start();
+  await settled();
+  const before = ids();
+  const looked = happened.filter((each) => each.startsWith('find ')).length;
+  process.kill(Number(readFileSync(path('tail.pid'), 'utf8')), 'SIGKILL');
+  await until(() => expect(ids().get('hot-plug')).toBeGreaterThan(before.get('hot-plug') ?? 0));
+  uevent({ ACTION: 'add', DEVPATH: '/devices/x', SUBSYSTEM: 'x' });
+  await until(() =>
+    expect(happened.filter((each) => each.startsWith('find ')).length).toBeGreaterThan(looked),
+  );
+  expect(NAMES.filter((each) => ids().get(each) !== before.get(each))).toEqual(['hot-plug']);
+  expect(said).toContainEqual(expect.stringContaining('hot-plug: sh ended by SIGKILL'));
+});
+
+test('modules of what is plugged in are loaded together', async () => {
+  await start();
+  await settled();
+  const device = { ACTION: 'add', DEVPATH: '/devices/usb', SUBSYSTEM: 'usb' };
+  uevent({ ...device, MODALIAS: 'usb:one' });
+  uevent({ ...device, MODALIAS: 'usb:two' });
+  await until(() => expect(happened).toContain('modprobe -abq usb:one usb:two'));
+});
+
+test('an interface that is unplugged loses its client and its files', async () => {
+  await start();
+  await settled();
+  const client = udhcpc() ?? 0;
+  rmSync(path('sys/class/net/eth0'), { recursive: true });
+  uevent({ ACTION: 'remove', DEVPATH: '/devices/net/eth0', SUBSYSTEM: 'net' });
+  await until(() => {
+    expect(happened).toContain('/udhcpc.script gone');
+    expect(() => process.kill(client, 0)).toThrow('ESRCH');
+  });
+  expect(named<Server>('dhcp eth0').alive).toBe(false);
+  rmSync(path('net/eth0.pid'));
+});
+
+test('the way down: the app in its own order, then /data', async () => {
+  await start();
+  await settled();
+  await tree.stop();
+  expect(states.slice(-2).map(({ name }) => name)).toEqual(['stopping', 'stopped']);
+  expect(apps[0]?.exitCode).toBe(0);
+  expect(happened.at(-1)).toBe('release');
+  expect(udhcpc()).toBeGreaterThan(1);
+});
+
+test('what keeps crashing ends hearthd, with one reason, and /data is released', async () => {
+  await start();
+  await settled();
+  const ended = tree.ended();
+  for (let round = 0; round <= 5; round++) {
+    const id = await until(() => {
+      const process = named<Server>('status').process();
+      process.kill('killed');
+      return process.id;
+    });
+    expect(id).toBeGreaterThan(0);
+  }
+  expect(String(await ended)).toMatch(
+    /'hearthd' gave up restarting its children; 'status' had ended: killed/,
+  );
+  expect(happened.at(-1)).toBe('release');
+  expect(running()).toEqual([]);
+});
