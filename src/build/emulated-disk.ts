@@ -1,5 +1,6 @@
 import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { identifySigner, type KeyIdentity } from '../archive/identity.ts';
 import { openFirmware } from '../archive/index.ts';
 import { claim } from './claim.ts';
 import { writeImage } from './image.ts';
@@ -14,6 +15,8 @@ export interface EmulatedDisk extends Disposable {
   /** Folder of the disk and of what else the machine keeps. */
   folder: string;
   target: Target;
+  /** Who signed its firmware: that somebody did was checked, not who. */
+  signer: Pick<KeyIdentity, 'fingerprint' | 'comment'>;
   /** What was done to it now: made, its firmware exchanged, or nothing. */
   state: 'made' | 'flashed' | 'kept';
 }
@@ -40,13 +43,21 @@ export async function emulatedDisk(
 ): Promise<EmulatedDisk> {
   const fw = await openFirmware(firmware, { trust: 'self' });
   const { product, target: targetName, uuid } = fw.manifest;
+  const { fingerprint, comment } = identifySigner(fw);
   await fw.close();
   const { target } = await loadTarget(targetName);
   const own = join(folder, `${product}-${targetName}`);
   const owner = await claim(own, `the emulated machine of ${product} for ${targetName}`);
   try {
     const { path, state } = await prepareDisk(firmware, own, uuid, options);
-    return { path, folder: own, target, state, [Symbol.dispose]: owner.release };
+    return {
+      path,
+      folder: own,
+      target,
+      signer: { fingerprint, comment },
+      state,
+      [Symbol.dispose]: owner.release,
+    };
   } catch (error) {
     owner.release();
     throw error;

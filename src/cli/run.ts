@@ -79,9 +79,10 @@ async function boot(
       out.progress(progress);
     },
   }).finally(() => out.done());
-  const { path, state } = disk;
+  const { path, state, signer } = disk;
+  out.line(`firmware: signed by ${signer.fingerprint}${signer.comment ? ` (${signer.comment})` : ''}`);
   out.line(`disk: ${path} (${state})`);
-  if (json) printJson({ event: 'disk', path, state });
+  if (json) printJson({ event: 'disk', path, state, signer });
   killed.throwIfAborted();
 
   await using machine = await startMachine({

@@ -2,24 +2,9 @@ import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../firmware.ts';
-import { outcome, startFw } from '../real/fw.ts';
+import { outcome, printed, startFw } from '../real/fw.ts';
 
 const APPS = join(import.meta.dirname, '..', '..', 'firmware', 'apps');
-
-/** Resolves when the command has printed a match; rejects when it ends first. */
-function printed(child: ReturnType<typeof startFw>, pattern: RegExp): Promise<RegExpExecArray> {
-  return new Promise((resolve, reject) => {
-    let seen = '';
-    const look = (text: string): void => {
-      seen += text;
-      const match = pattern.exec(seen);
-      if (match) resolve(match);
-    };
-    child.stdout?.setEncoding('utf8').on('data', look);
-    child.stderr?.setEncoding('utf8').on('data', look);
-    child.once('close', () => reject(new Error(`fw ended before it printed ${pattern}:\n${seen}`)));
-  });
-}
 
 test('fw run builds, boots, forwards a port, keeps the disk, and ends with the machine', async () => {
   await using folder = await temporaryFolder();

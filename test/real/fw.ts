@@ -53,6 +53,21 @@ export async function outcome(child: ChildProcess): Promise<Outcome> {
   return { code, signal, stdout, stderr };
 }
 
+/** Resolves when a command has printed a match; rejects when it ends before. */
+export function printed(child: ChildProcess, pattern: RegExp): Promise<RegExpExecArray> {
+  return new Promise((resolve, reject) => {
+    let seen = '';
+    const look = (text: string): void => {
+      seen += text;
+      const match = pattern.exec(seen);
+      if (match) resolve(match);
+    };
+    child.stdout?.setEncoding('utf8').on('data', look);
+    child.stderr?.setEncoding('utf8').on('data', look);
+    child.once('close', () => reject(new Error(`fw ended before it printed ${pattern}:\n${seen}`)));
+  });
+}
+
 export function fw(args: string[], options?: FwOptions): Promise<Outcome> {
   return outcome(startFw(args, options));
 }

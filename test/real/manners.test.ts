@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,8 +10,8 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import type { BuildResult } from '../../src/build/firmware.ts';
 import { loadTarget } from '../../src/build/targets.ts';
 import { run } from './disk-file.ts';
-import { CACHE, copyHello, fw, fwJson, outcome, startFw } from './fw.ts';
-import { onTerminal } from './terminal.ts';
+import { CACHE, copyHello, fw, fwJson, outcome, printed, startFw } from './fw.ts';
+import { CARRY_ON, onTerminal } from './terminal.ts';
 
 /** How fw behaves towards terminals, pipes, signals, and other runs of itself. */
 let dir: string;
@@ -23,9 +23,6 @@ beforeAll(async () => {
   firmware = (await fwJson<BuildResult>(['build', '--app', app, '--target', 'x86_64'])).path;
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
-
-/** Ctrl-C reaches the shell too, which shall tell how fw has ended. */
-const CARRY_ON = 'trap : INT;';
 
 let folders = 0;
 function emptyFolder(): string {
@@ -44,36 +41,6 @@ function cacheWith(...shared: string[]): string {
 /** The names of all files below a folder; links are not followed. */
 function filesIn(folder: string): string[] {
   return run('find', folder, '-type', 'f').output.split('\n').filter(Boolean);
-}
-
-/** The ids of QEMU's processes that have this folder in their arguments. */
-function machinesOf(folder: string): string[] {
-  const cmdline = (pid: string): string => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-    } catch {
-      // It has ended since the folder was read.
-      return '';
-    }
-  };
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => /^[^\0]*qemu-system/.test(cmdline(pid)) && cmdline(pid).includes(folder));
-}
-
-/** Resolves when a command has said a match; rejects when it ends before. */
-function said(child: ReturnType<typeof startFw>, pattern: RegExp): Promise<RegExpExecArray> {
-  return new Promise((resolve, reject) => {
-    let seen = '';
-    const look = (text: string): void => {
-      seen += text;
-      const match = pattern.exec(seen);
-      if (match) resolve(match);
-    };
-    child.stdout?.setEncoding('utf8').on('data', look);
-    child.stderr?.setEncoding('utf8').on('data', look);
-    child.once('close', () => reject(new Error(`fw ended before it said ${pattern}:\n${seen}`)));
-  });
 }
 
 describe('a download', () => {
@@ -131,7 +98,7 @@ describe('a download', () => {
     const args = ['build', '--app', app, '--target', 'x86_64', '--out', join(emptyFolder(), 'x.fw')];
     const plain = startFw(args, { env: { ...env, HEARTH_CACHE: cacheWith() } });
     const ended = outcome(plain);
-    await said(plain, /fetching \S+ \([\d.]+ [kM]?B\)\n/);
+    await printed(plain, /fetching \S+ \([\d.]+ [kM]?B\)\n/);
     plain.kill('SIGTERM');
     const { signal, stdout, stderr } = await ended;
     expect([signal, stdout]).toEqual(['SIGTERM', '']);
@@ -165,15 +132,15 @@ test('a signal that is seen twice, as on a terminal, does not cut the cleaning u
   const start = async (): Promise<ReturnType<typeof startFw>> => {
     const child = spawn(process.execPath, ['--input-type=module', '-e', code]);
     onTestFinished(() => void child.kill('SIGKILL'));
-    await said(child, /ready;/);
-    const began = said(child, /began;/);
+    await printed(child, /ready;/);
+    const began = printed(child, /began;/);
     child.kill('SIGINT');
     await began;
     return child;
   };
   const patient = await start();
   const patientEnded = outcome(patient);
-  const again = said(patient, /again;/);
+  const again = printed(patient, /again;/);
   patient.kill('SIGINT');
   patient.stdin?.write('go');
   await again;
@@ -197,7 +164,7 @@ test('a build that is interrupted while it compresses leaves nothing', async () 
     env: { HEARTH_CACHE: cache },
   });
   const ended = outcome(child);
-  await said(child, /compressing the root file system\n/);
+  await printed(child, /compressing the root file system\n/);
   child.kill('SIGINT');
   expect(await ended).toMatchObject({ code: null, signal: 'SIGINT' });
   expect(filesIn(cache).filter((path) => path.includes('.part'))).toEqual([]);
@@ -211,115 +178,13 @@ test('an image that is interrupted is not there; one that is finished is whole',
     const out = emptyFolder();
     const child = startFw(['image', firmware, '-o', join(out, 'disk.img')]);
     const ended = outcome(child);
-    await said(child, /writing the disk/);
+    await printed(child, /writing the disk/);
     child.kill('SIGINT');
     const { code, signal } = await ended;
     ends.push(signal);
     expect([signal, readdirSync(out)]).toEqual(code === 0 ? [null, ['disk.img']] : ['SIGINT', []]);
   }
   expect(ends).toContain('SIGINT');
-});
-
-describe('fw run', () => {
-  /** A folder of its own with the firmware, and so with a disk of its own. */
-  function project(): { cwd: string; runs: () => string[] } {
-    const cwd = emptyFolder();
-    symlinkSync(firmware, join(cwd, 'hello.fw'));
-    return { cwd, runs: () => readdirSync(join(cwd, '.hearth', 'run')) };
-  }
-
-  test('that is ended by Ctrl-C ends its machine in order, lets the disk go, and dies by the signal', async () => {
-    const { cwd, runs } = project();
-    const { screen, type } = onTerminal(
-      `${CARRY_ON} $FW run hello.fw --headless --forward 0:80; echo "STATUS $?"`,
-      {
-        cwd,
-      },
-    );
-    await screen.waitFor(/127\.0\.0\.1:\d+ leads to port 80/, { timeoutMs: 120_000 });
-    expect(machinesOf(cwd)).toHaveLength(1);
-    expect(runs()).toHaveLength(2);
-    type('\x03');
-    await screen.waitFor('STATUS 130', { timeoutMs: 60_000 });
-    expect(machinesOf(cwd)).toEqual([]);
-    expect(runs()).toEqual(['hello-x86_64']);
-    expect(readdirSync(join(cwd, '.hearth', 'run', 'hello-x86_64')).sort()).toEqual([
-      'disk.img',
-      'flashed',
-      'uefi-vars.fd',
-    ]);
-  });
-
-  /** The boot loader's control characters are on the screen: the terminal is the machine's. */
-  const attached = (raw: string, state: string): boolean =>
-    raw.split(`(${state})`)[1]?.includes('\x1b') ?? false;
-
-  test('with a terminal gives it back as it was, by Ctrl-A X and by a signal', async () => {
-    const { cwd, runs } = project();
-    const line = '$FW run hello.fw; echo "STATUS $?"; stty -a';
-    const first = onTerminal(line, { cwd });
-    await expect.poll(() => attached(first.raw(), 'made'), { timeout: 120_000 }).toBe(true);
-    first.type('\x01x');
-    await first.screen.waitFor('STATUS 0', { timeoutMs: 60_000 });
-    await first.screen.waitFor(/ icanon/);
-    expect([machinesOf(cwd), runs()]).toEqual([[], ['hello-x86_64']]);
-
-    const second = onTerminal(line, { cwd });
-    await expect.poll(() => attached(second.raw(), 'kept'), { timeout: 120_000 }).toBe(true);
-    const [owner = ''] = runs().filter((name) => name.includes('.used-by-'));
-    process.kill(Number(/used-by-(\d+)-/.exec(owner)?.[1]), 'SIGTERM');
-    await second.screen.waitFor('STATUS 143', { timeoutMs: 60_000 });
-    await second.screen.waitFor(/ icanon/);
-    expect([machinesOf(cwd), runs()]).toEqual([[], ['hello-x86_64']]);
-  });
-
-  test('tells programs one event a line, and a second run at once who has the disk', async () => {
-    const { cwd, runs } = project();
-    const child = startFw(['run', 'hello.fw', '--json', '--forward', '0:80'], { cwd });
-    const ended = outcome(child);
-    await said(child, /"event":"console"/);
-
-    const disk = join(cwd, '.hearth', 'run', 'hello-x86_64', 'disk.img');
-    const before = statSync(disk).ino;
-    const second = await fw(['run', 'hello.fw', '--fresh', '--json'], { cwd });
-    expect([second.code, second.stderr]).toEqual([1, '']);
-    const { error } = JSON.parse(second.stdout);
-    expect(error).toMatchObject({
-      code: 'already-running',
-      message: expect.stringContaining(`${child.pid}`),
-    });
-    expect(statSync(disk).ino).toBe(before);
-
-    child.kill('SIGTERM');
-    const { signal, stdout, stderr } = await ended;
-    expect([signal, stderr]).toEqual(['SIGTERM', '']);
-    const events = stdout
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-    expect(events[0]).toEqual({ event: 'disk', path: disk, state: 'made' });
-    expect(events[1]).toEqual({ event: 'forwards', forwards: [{ host: expect.any(Number), guest: 80 }] });
-    expect(events[1].forwards[0].host).toBeGreaterThan(0);
-    expect(events[2]).toEqual({ event: 'console', line: expect.any(String) });
-    expect(events.at(-1)).toEqual({ event: 'exit', reason: 'stopped' });
-    expect(runs()).toEqual(['hello-x86_64']);
-  });
-
-  test('takes over from one that was killed, whose machine is gone with it', async () => {
-    const { cwd } = project();
-    const first = startFw(['run', 'hello.fw', '--headless', '--forward', '0:80'], { cwd });
-    const firstEnded = outcome(first);
-    await said(first, /leads to port 80/);
-    first.kill('SIGKILL');
-    await firstEnded;
-    await expect.poll(() => machinesOf(cwd), { timeout: 30_000 }).toEqual([]);
-    const second = startFw(['run', 'hello.fw', '--headless', '--forward', '0:80'], { cwd });
-    const secondEnded = outcome(second);
-    await said(second, /leads to port 80/);
-    second.kill('SIGHUP');
-    expect(await secondEnded).toMatchObject({ signal: 'SIGHUP', stderr: expect.stringContaining('(kept)') });
-    expect(machinesOf(cwd)).toEqual([]);
-  });
 });
 
 describe('output', () => {
@@ -361,6 +226,7 @@ describe('programs are told in JSON', () => {
     [['--version'], 0],
     [['--help'], 0],
     [['help', 'build'], 0],
+    [['build', '--help'], 0],
     [['completion', 'bash'], 0],
     [[], 2],
     [['key'], 2],
@@ -376,6 +242,12 @@ describe('programs are told in JSON', () => {
     const object = JSON.parse(stdout);
     expect(object.error?.code === undefined).toBe(expected === 0);
     if (expected === 2) expect(object.error.code).toBe('wrong-usage');
+  });
+
+  test('help is that of the verb that was asked about', async () => {
+    const helpOf = async (...args: string[]) => JSON.parse((await fw([...args, '--json'])).stdout);
+    expect(await helpOf('build', '--help')).toMatchObject({ name: 'build', verbs: [] });
+    expect(await helpOf('key', '--help')).toMatchObject({ name: 'key', verbs: expect.any(Array) });
   });
 
   test('also when --json stands before the verb, and with the stack when that is asked for', async () => {

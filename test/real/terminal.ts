@@ -20,6 +20,9 @@ export interface TerminalOptions {
   columns?: number;
 }
 
+/** Ctrl-C reaches the shell too, which shall tell how fw has ended. */
+export const CARRY_ON = 'trap : INT;';
+
 /**
  * A shell command line on a terminal of its own, made by script(1). `$FW` in it is the command as users start it: by the
  * Node on their PATH, which may have to start the pinned one, so that Ctrl-C reaches two processes.
