@@ -133,6 +133,15 @@ describe('a hostile image', () => {
     await expect(open(image)).rejects.toThrow('in two places: a loop');
   });
 
+  it('with two inodes of one number is refused: a count of its files would miss one', async () => {
+    const image = await rawImage(dir({ aa: file('1'), bb: file('2') }));
+    const [a, b] = [image.indexOf('aa') - 8, image.indexOf('bb') - 8];
+    const inode = Number(image.readBigUInt64LE(64)) + 2 + image.readUInt16LE(b);
+    image.writeUInt32LE(image.readUInt32LE(a - 12 + 8) + image.readInt16LE(a + 2), inode + 12);
+    image.writeInt16LE(image.readInt16LE(a + 2), b + 2);
+    await expect(open(image)).rejects.toThrow(/two inodes with the number \d+ .*byte \d+/);
+  });
+
   it.each([
     ['..', 'is not a file name'],
     ['a/', 'is not a file name'],

@@ -32,6 +32,8 @@ export class TreeReader {
   readonly #metadata: MetadataReader;
   readonly #image: SuperblockInfo;
   readonly #inodes = new Map<string, Inode>();
+  /** By number: where each was found. */
+  readonly #places = new Map<number, string>();
   readonly #directories = new Set<number>();
   #nodes = 0;
 
@@ -107,6 +109,10 @@ export class TreeReader {
     const known = this.#inodes.get(key);
     const inode = known ?? (await readInode(this.#metadata, { block, offset }, this.#image));
     this.#inodes.set(key, inode);
+    // Who counts files by inode would pass one of the two over.
+    const place = this.#places.get(inode.number) ?? key;
+    if (place !== key) throw damaged(`two inodes with the number ${inode.number}`, block, 'one each');
+    this.#places.set(inode.number, key);
     if (inode.type !== 'dir') return inode;
     if (this.#directories.has(inode.number))
       throw damaged(`the directory with inode ${inode.number} is in two places: a loop`, block);
