@@ -172,6 +172,7 @@ test('remote learns of the size of its terminal', async () => {
   const terminal = await remote();
   const [tty = ''] = /\/dev\/pts\/\d+/.exec(terminal.raw()) ?? [];
   await enter(terminal, 'console._stdout.columns', /^80/);
+  await prompt(terminal);
   await outcome(spawn('stty', ['-F', tty, 'cols', '132'], { stdio: ['ignore', 'pipe', 'pipe'] }));
   // The prompt is drawn anew.
   await terminal.screen.waitFor(/hello> $/, { partial: true });
@@ -181,8 +182,12 @@ test('remote learns of the size of its terminal', async () => {
 });
 
 test('remote reads a script where there is no terminal', async () => {
-  const script = spawn('sh', ['-c', `echo '[device.product]' | '${program}' remote`], { env });
-  expect(await outcome(script)).toMatchObject({ code: 0, stdout: expect.stringContaining("[ 'hello' ]") });
+  const script = spawn(
+    'sh',
+    ['-c', `printf '[device.product]\\nawait Promise.resolve(5)\\n' | '${program}' remote`],
+    { env },
+  );
+  expect(await outcome(script)).toMatchObject({ code: 0, stdout: "[ 'hello' ]\n5\n", stderr: '' });
 });
 
 test('an app that ends takes its sessions along, with a message and a terminal as it was', async () => {

@@ -2,30 +2,28 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createHealth } from '../../otp/health.ts';
-import { child, named, supervisor } from '../../otp/index.ts';
-import { createLogger, logReports } from '../../otp/logger/index.ts';
+import { createLogger } from '../../otp/logger/index.ts';
 import type { Parent } from '../../otp/parent.ts';
 import { runIn } from '../../otp/run.ts';
 import { createStopper } from '../../otp/stop.ts';
 import { supervisedApp } from '../../otp/supervisor/supervised-app.ts';
 import type { AppState } from '../app/runner.ts';
 import { connectHeart, type HeartLink } from '../heart-link.ts';
-import { ReleasedApp } from './app.ts';
+import { sayReports } from '../reports.ts';
 import { controlPath } from './control-path.ts';
-import { ControlSocket, refuse } from './control-socket.ts';
 import { parseNodeArgs, type ReleaseInfo, type ReleasePaths } from './release.ts';
 import { consoleSink, fileSink } from './sink.ts';
+import { serverTree, stopDeadline } from './tree.ts';
 
 const START_TIMEOUT_MS = 60_000;
-/** Beyond the app's own time to stop: to kill it, and to see it end. */
-const STOP_MARGIN_MS = 3_000;
 
 /** Nobody supervises hearthd through a channel: heart has its own. */
 const NO_PARENT: Parent = { present: false, send() {}, onMessage() {}, onGone() {} };
 
-/** hearthd: the app and the control socket under one supervisor. The process ends with 1 when the app has failed for good. */
+/** hearthd on a server. The process ends with 1 when the app has failed for good, or hearthd itself has. */
 export function serve(info: ReleaseInfo, paths: ReleasePaths, environment: NodeJS.ProcessEnv): void {
   const { HEARTH_LOG, HEART_FD, HEART_BEAT_TIMEOUT } = process.env;
+  // No process of the tree: what is said last must be written before this process ends.
   const sink = HEARTH_LOG ? fileSink(HEARTH_LOG, process.env, () => new Date()) : consoleSink();
   const say = (message: string): void => sink.line(`[hearth] ${message}`);
   const log = createLogger({
@@ -34,7 +32,7 @@ export function serve(info: ReleaseInfo, paths: ReleasePaths, environment: NodeJ
     write: (line) => say(line.trimEnd()),
     now: () => new Date(),
   });
-  logReports(log);
+  sayReports(log);
   process.on('exit', () => sink.close());
   process.on('uncaughtException', (error) => {
     say(`hearthd failed: ${error.stack ?? String(error)}`);
@@ -50,52 +48,34 @@ export function serve(info: ReleaseInfo, paths: ReleasePaths, environment: NodeJ
     });
   }
 
-  const readyFile = join(paths.var, 'run', `${info.name}.ready`);
+  const ready = join(paths.var, 'run', `${info.name}.ready`);
   let failed = false;
   const onState = (state: AppState): void => {
-    if (state.name === 'healthy') {
-      say(`${info.name} ${info.version} is healthy, pid ${state.pid}`);
-      writeFileSync(readyFile, `${state.pid}\n`);
-    } else rmSync(readyFile, { force: true });
+    if (state.name === 'healthy') say(`${info.name} ${info.version} is healthy, pid ${state.pid}`);
     if (state.name === 'failed') {
       failed = true;
       say('the app has failed: giving up');
     }
+    try {
+      if (state.name === 'healthy') writeFileSync(ready, `${state.pid}\n`);
+      else rmSync(ready, { force: true });
+    } catch (error) {
+      // A full disk: the app runs, and is worth more than a `start` that knows of it.
+      say(`cannot tell whoever starts it: ${(error as Error).message}`);
+    }
   };
   const nodeArgs = parseNodeArgs(readFileSync(join(paths.root, 'node.args'), 'utf8'));
-  const stopMs = info.app.stopTimeoutMs + STOP_MARGIN_MS;
-  const app = child(ReleasedApp, {
-    name: 'app',
-    // It ends in order only when there is nothing left to do.
-    restart: 'transient',
-    significant: true,
-    shutdown: stopMs,
-    args: [
-      { ...info.app, startTimeoutMs: START_TIMEOUT_MS },
-      {
-        spawn: () => spawnApp(paths, nodeArgs, environment),
-        killAll: killGroup,
-        now: () => performance.now(),
-        onState,
-        onOutput: (line) => sink.line(line),
-        say,
-      },
-    ],
-  });
-  const controlSocket = child(ControlSocket, {
-    name: 'control socket',
-    args: [
-      {
-        path: controlPath(paths, info.name),
-        onConnection: (socket) => {
-          const now = named<ReleasedApp>('app');
-          if (now.alive) now.cast('session', socket);
-          else refuse(socket, 'the app does not run now');
-        },
-        say,
-      },
-    ],
-  });
+  const tree = serverTree(
+    { app: { ...info.app, startTimeoutMs: START_TIMEOUT_MS }, control: controlPath(paths, info.name) },
+    {
+      spawn: () => spawnApp(paths, nodeArgs, environment),
+      killAll: killGroup,
+      now: () => performance.now(),
+      onState,
+      onOutput: (line) => sink.line(line),
+      say,
+    },
+  );
 
   runIn(
     {
@@ -105,20 +85,12 @@ export function serve(info: ReleaseInfo, paths: ReleasePaths, environment: NodeJ
       log,
       // Nobody looks into hearthd itself: the control socket leads to the app.
       sessions: { accept() {}, end() {} },
-      stopDeadlineMs: stopMs,
+      stopDeadlineMs: stopDeadline(info.app),
       beatEveryMs: 60_000,
       onSignal: (signal, listener) => process.on(signal, listener),
       exit: (code) => void end(code),
     },
-    supervisedApp(
-      supervisor({
-        id: 'hearthd',
-        maxRestarts: 3,
-        maxSeconds: 60,
-        autoShutdown: 'any_significant',
-        children: [app, controlSocket],
-      }),
-    ),
+    supervisedApp(tree),
   );
 
   /** With heart told, our end has our status: systemd, or who called, decides what comes next. */

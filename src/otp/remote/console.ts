@@ -12,15 +12,18 @@ import { typedAsJavaScript } from './types.ts';
 export async function remoteConsole({ argv, terminal, input, output, gone }: Call): Promise<number> {
   // Few apps ever need it, and it needs half a megabyte.
   const { start } = await import('node:repl');
-  output.write(
-    `${device.product} ${device.version}, pid ${process.pid}, Node ${process.version}. .exit or Ctrl-D leaves; the app runs on.\n`,
-  );
+  const typed = terminal !== undefined;
+  if (typed)
+    output.write(
+      `${device.product} ${device.version}, pid ${process.pid}, Node ${process.version}. .exit or Ctrl-D leaves; the app runs on.\n`,
+    );
   const server = start({
     input,
     output,
-    terminal: terminal !== undefined,
-    useColors: terminal !== undefined,
-    prompt: `${device.product}> `,
+    terminal: typed,
+    useColors: typed,
+    // What a script gets are the values alone.
+    prompt: typed ? `${device.product}> ` : '',
     // A preview evaluates what has not been entered yet.
     preview: false,
     // Without it nothing ends an await that waits for ever.
@@ -30,13 +33,19 @@ export async function remoteConsole({ argv, terminal, input, output, gone }: Cal
   addDoor();
   server.on('reset', addDoor);
   const plain = server.eval;
-  const typed: REPLEval = (code, context, file, done) =>
+  const stripped: REPLEval = (code, context, file, done) =>
     plain.call(server, typedAsJavaScript(code), context, file, done);
-  Object.assign(server, { eval: typed });
+  Object.assign(server, { eval: stripped });
   const left = once(server, 'exit');
-  gone.addEventListener('abort', () => server.close());
-  await keepHistory(server, argv[0]);
-  await left;
+  // Not only its `close`: one that awaits would wait with that too.
+  const abandoned = new Promise<void>((resolve) => {
+    gone.addEventListener('abort', () => {
+      server.close();
+      resolve();
+    });
+  });
+  if (typed) await keepHistory(server, argv[0]);
+  await Promise.race([left, abandoned]);
   return 0;
 }
 
