@@ -35,7 +35,7 @@ async function broken(work: () => void, maxRestarts = 3): Promise<string[]> {
   const first = named<Fragile>('fragile').process();
   work();
   if (maxRestarts === 0) await top.ended();
-  else await vi.waitFor(() => expect(named<Fragile>('fragile').process()).not.toBe(first));
+  else await vi.waitFor(() => expect(named<Fragile>('fragile').process()).not.toBe(first), 10_000);
   await top.stop();
   return said;
 }

@@ -98,7 +98,7 @@ describe('a shell in the guest', () => {
   test('fails what runs at a reset, and finds the new shell', async () => {
     const { shell, lines, kill } = shellOn(DASH);
     const running = shell.run('sleep 60');
-    await expect.poll(() => lines.transcript).toContain('ready>');
+    await expect.poll(() => lines.transcript, { timeout: 10_000 }).toContain('ready>');
     const next = shell.text('echo from the second boot');
     kill();
     shell.lost(new FwError('guest-reset', 'the guest was reset'));

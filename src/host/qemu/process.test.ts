@@ -54,7 +54,7 @@ describe('a QEMU process', () => {
     expect(await exited).toMatchObject({ code: 0 });
     expect(isAlive(pid)).toBe(false);
     // Its number may become another process's: nobody may be left who would kill that.
-    await expect.poll(() => guardsOf(pid)).toEqual([]);
+    await expect.poll(() => guardsOf(pid), { timeout: 10_000 }).toEqual([]);
   });
 
   test('is ended by force when it does not react', async () => {

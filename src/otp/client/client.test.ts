@@ -85,14 +85,14 @@ test('is there when its client is; a failure in use is the caller’s', async ()
   expect(await echo.call('echo', 'again')).toBe('again');
   echo.exit('shutdown');
   expect(await echo.ended()).toBe('shutdown');
-  await vi.waitFor(() => expect(open()).toBe(0));
+  await vi.waitFor(() => expect(open()).toBe(0), 10_000);
 });
 
 test('killed, it disconnects all the same', async () => {
   const echo = await start(Echo, { args: [port] });
   await echo.call('echo', 'x');
   echo.exit('kill');
-  await vi.waitFor(() => expect(open()).toBe(0));
+  await vi.waitFor(() => expect(open()).toBe(0), 10_000);
 });
 
 describe('a start', () => {
@@ -118,7 +118,7 @@ describe('a start', () => {
     }
     await expect(start(Slow)).rejects.toMatchObject({ reason: { code: 'connect-timeout' } });
     late?.('too late');
-    await vi.waitFor(() => expect(ended).toEqual(['too late']));
+    await vi.waitFor(() => expect(ended).toEqual(['too late']), 10_000);
   });
 });
 
@@ -140,7 +140,7 @@ describe('health', () => {
       message: expect.stringContaining('20 ms'),
     });
     expect(await hanging).toMatchObject({ reason: { code: 'unhealthy' } });
-    await vi.waitFor(() => expect(open()).toBe(0));
+    await vi.waitFor(() => expect(open()).toBe(0), 10_000);
   });
 
   test('its supervisor connects anew', async () => {

@@ -106,7 +106,7 @@ test('overflow: more are made while all are busy, and stop when nobody waits', a
   await expect(ref.checkout()).rejects.toBeInstanceOf(PoolFullError);
   for (const lease of leases) lease[Symbol.dispose]();
   await statusOf(ref, { idle: 1, busy: 0 });
-  await vi.waitFor(() => expect(workers()).toBe(1));
+  await vi.waitFor(() => expect(workers()).toBe(1), 10_000);
 });
 
 test.each(['lifo', 'fifo'] as const)('%s', async (strategy) => {
@@ -137,7 +137,7 @@ test('too many crashes end the pool, and its supervisor starts another', async (
   const ended = ref.ended();
   for (let i = 0; i < 3; i++) await ref.run((worker) => worker.call('crash').catch(() => undefined));
   expect(await ended).toMatchObject({ code: 'pool-workers' });
-  await vi.waitFor(() => expect(ref.find()?.status).toBe('running'));
+  await vi.waitFor(() => expect(ref.find()?.status).toBe('running'), 10_000);
   expect(ref.find()).not.toBe(first);
   expect(await ref.run((worker) => worker.call('id'))).toBeTypeOf('number');
   await top.stop();

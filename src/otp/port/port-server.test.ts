@@ -142,7 +142,7 @@ describe('frames as messages', () => {
   test('let other messages in between them, however many there are', async () => {
     const sum = await start(Sum, { args: ['while echo 1; do :; done'] });
     const first = await sum.call('sum');
-    await vi.waitFor(async () => expect(await sum.call('sum')).toBeGreaterThan(first + 1_000));
+    await vi.waitFor(async () => expect(await sum.call('sum')).toBeGreaterThan(first + 1_000), 10_000);
     expect(sum.process().mailboxLength).toBeLessThanOrEqual(1);
     sum.exit('shutdown');
     expect(await sum.ended()).toBe('shutdown');

@@ -115,7 +115,7 @@ test.each([
   );
   take();
   named<Worker>('b').cast('crash');
-  await vi.waitFor(() => expect(log).toEqual(expected));
+  await vi.waitFor(() => expect(log).toEqual(expected), 10_000);
   expect(await named<Worker>('b').call('ping')).toBe('b');
   await top.stop();
 });

@@ -134,7 +134,7 @@ describe('the end of the server in the thread', () => {
   test('a handler at work learns by its signal, and its answer still counts', async () => {
     const ref = await numbers.start({ args: [0] });
     const waiting = ref.call('wait');
-    await vi.waitFor(() => expect(ref.process().handling?.name).toBe('wait'));
+    await vi.waitFor(() => expect(ref.process().handling?.name).toBe('wait'), 10_000);
     ref.exit('shutdown');
     expect(await waiting).toBe('asked to end: shutdown');
     expect(await ref.ended()).toBe('shutdown');
