@@ -80,10 +80,11 @@ afterEach(async () => {
 
 interface Changes {
   prepare?(onSlow: () => void): Promise<DataState>;
+  grow?(): Promise<void>;
   onState?(state: AppState): void;
 }
 
-async function start({ prepare, onState }: Changes = {}): Promise<void> {
+async function start({ prepare, grow, onState }: Changes = {}): Promise<void> {
   const exec = async (program: string, args: readonly string[]): Promise<Result> => {
     happened.push([program.replace(folder, ''), ...args].join(' ').replaceAll(folder, ''));
     const none = { signal: undefined, stderr: '', failure: undefined, timedOut: false };
@@ -96,7 +97,10 @@ async function start({ prepare, onState }: Changes = {}): Promise<void> {
         happened.push('prepare');
         return (await prepare?.(onSlow)) ?? 'persistent';
       },
-      grow: async () => void happened.push('grow'),
+      async grow() {
+        happened.push('grow');
+        await grow?.();
+      },
       release: async () => void happened.push('release'),
     }),
     app: {
@@ -297,6 +301,21 @@ test('a service that is started anew while the disk is repaired waits for that s
   resolve('persistent');
   await settled();
   expect(happened.filter((each) => each === 'prepare')).toHaveLength(1);
+});
+
+test('a crash while the disk grows leaves /data mounted, and the app alone', async () => {
+  let crash = true;
+  await start({
+    async grow() {
+      if (!crash) return;
+      crash = false;
+      throw new TypeError('a bug of ours');
+    },
+  });
+  await settled();
+  await until(() => expect(happened.filter((each) => each === 'grow')).toHaveLength(2));
+  expect(happened).not.toContain('release');
+  expect(apps).toHaveLength(1);
 });
 
 test('the listener is killed: it is started again, and what came meanwhile is looked for', async () => {
