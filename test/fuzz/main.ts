@@ -25,8 +25,13 @@ const { values, positionals } = parseArgs({
 const again = values.seed !== undefined;
 const minutes = again ? 0 : Number(positionals.shift());
 const files = randomTests(positionals.length === 0 ? ['src'] : positionals);
-if (Number.isNaN(minutes) || Number.isNaN(Number(values.each)) || Number.isNaN(Number(values.seed ?? 0))) {
+if ([minutes, Number(values.each), Number(values.seed ?? 0)].some(Number.isNaN)) {
   process.stderr.write(USAGE);
+  process.exit(2);
+}
+if (files.length === 0) {
+  // Without a name vitest would run every test there is.
+  process.stderr.write(`no random tests in ${positionals.join(', ')}\n`);
   process.exit(2);
 }
 
