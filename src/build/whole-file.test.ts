@@ -78,18 +78,21 @@ describe('what cannot be written is an error that names the file', () => {
     expect(readlinkSync(path)).toBe('/dev/null');
   });
 
-  test('a link to a file, or to nothing, gives way to the file', async () => {
-    for (const [name, target] of [
-      ['a', 'old'],
-      ['b', 'nothing'],
-    ] as const) {
-      const path = join(dir, name);
-      writeFileSync(join(dir, 'old'), 'old');
-      symlinkSync(target, path);
-      await writeWhole(path, [Buffer.from('new')]);
-      expect(readFileSync(path, 'utf8')).toBe('new');
-      expect(readFileSync(join(dir, 'old'), 'utf8')).toBe('old');
-    }
+  test('a link to a file stays one, and leads to what was written; one to nothing gives way', async () => {
+    mkdirSync(join(dir, 'elsewhere'));
+    writeFileSync(join(dir, 'elsewhere', 'old'), 'old');
+    const path = join(dir, 'link');
+    symlinkSync('elsewhere/old', path);
+    await writeWhole(path, [Buffer.from('new')]);
+    expect(readlinkSync(path)).toBe('elsewhere/old');
+    expect(readFileSync(join(dir, 'elsewhere', 'old'), 'utf8')).toBe('new');
+    expect(readdirSync(join(dir, 'elsewhere'))).toEqual(['old']);
+
+    const dangling = join(dir, 'dangling');
+    symlinkSync('nothing', dangling);
+    await writeWhole(dangling, [Buffer.from('new')]);
+    expect(readFileSync(dangling, 'utf8')).toBe('new');
+    expect(readdirSync(dir).sort()).toEqual(['dangling', 'elsewhere', 'link']);
   });
 
   test('a folder under the wanted name, before anything is written', async () => {

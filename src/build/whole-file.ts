@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { whenKilled } from '../../bin/when-killed.js';
 import { FwError } from '../errors.ts';
@@ -15,8 +15,9 @@ import { FwError } from '../errors.ts';
  */
 export async function writeWholeFile<T>(path: string, write: (file: FileHandle) => Promise<T>): Promise<T> {
   await refuseOthers(path);
+  const place = await throughLink(path);
   // Two builds of one project at once, even in two containers with equal process ids, must not share a name.
-  const temporary = `${path}.part-${process.pid}-${randomBytes(4).toString('hex')}`;
+  const temporary = `${place}.part-${process.pid}-${randomBytes(4).toString('hex')}`;
   const opening = create(temporary);
   const forget = whenKilled(async () => {
     // It would appear after it was removed.
@@ -31,7 +32,7 @@ export async function writeWholeFile<T>(path: string, write: (file: FileHandle) 
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
+    await rename(temporary, place);
     return result;
   } catch (error) {
     // What went wrong first is what the reader needs, also where removing fails for the same reason.
@@ -72,6 +73,15 @@ async function refuseOthers(path: string): Promise<void> {
     remedy:
       'Write to a file. To put an image on a card, copy it there: dd if=IMAGE of=DEVICE bs=4M conv=fsync',
   });
+}
+
+/** A link to a file stays, as with `>`: /dev/stdout is one, and root could replace it for everybody. One to nothing gives way. */
+async function throughLink(path: string): Promise<string> {
+  const isLink = await lstat(path).then(
+    (found) => found.isSymbolicLink(),
+    () => false,
+  );
+  return isLink ? realpath(path).catch(() => path) : path;
 }
 
 /** The same for bytes that are at hand, or come one by one. */
