@@ -64,6 +64,9 @@ test('entries can be chosen by how long they were not used', () => {
   const entries = [entry('new', 1, HOUR), entry('old', 1, 31 * DAY)];
   expect(names(unusedFor(entries, 30 * DAY, NOW))).toEqual(['old']);
   expect(names(unusedFor(entries, 0, NOW))).toEqual(['new', 'old']);
+  const ahead = [...entries, entry('tomorrow', 1, -DAY), entry('2040', 1, -14 * 365 * DAY)];
+  expect(names(unusedFor(ahead, 30 * DAY, NOW))).toEqual(['old', '2040']);
+  expect(names(unusedFor(ahead, 0, NOW))).toEqual(['new', 'old', 'tomorrow', '2040']);
 });
 
 test('a leftover goes when its process is gone and it lies still, or after a day, whosever it is', () => {

@@ -27,9 +27,9 @@ export function overLimit(entries: readonly Entry[], limit: number, nowMs: numbe
   });
 }
 
-/** Entries that were not used for so long. */
+/** Entries that were not used for so long; a date as far in the future comes from a clock that was wrong, and says nothing. */
 export function unusedFor(entries: readonly Entry[], ms: number, nowMs: number): Entry[] {
-  return entries.filter(({ usedMs }) => nowMs - usedMs >= ms);
+  return entries.filter(({ usedMs }) => Math.abs(nowMs - usedMs) >= ms);
 }
 
 /** What killed processes have left, and nobody goes on writing. */
@@ -40,7 +40,7 @@ export function abandoned(
   untouchedMs = UNTOUCHED_MS,
 ): Leftover[] {
   return leftovers.filter(({ pid, changedMs }) => {
-    const age = nowMs - changedMs;
+    const age = Math.abs(nowMs - changedMs);
     return age > ABANDONED_MS || (age > untouchedMs && pid !== undefined && !runs(pid));
   });
 }
