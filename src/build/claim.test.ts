@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
@@ -71,6 +71,29 @@ test('a later process with the id of one that has ended is not taken for it', as
   using now = await claim(path, 'it');
   expect(now).toBeDefined();
   expect(readdirSync(dir)).toHaveLength(1);
+});
+
+test('where nobody says when a process began, its id has to do', async () => {
+  const unknown = async (): Promise<undefined> => undefined;
+  const { child, said } = claimer();
+  expect(await said).toBe('mine');
+  // One that can be told by its start is not taken for dead by who cannot look.
+  await expect(claim(path, 'it', unknown)).rejects.toMatchObject({ code: 'already-running' });
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  using first = await claim(path, 'it', unknown);
+  expect(readdirSync(dir)).toEqual([expect.stringContaining(`-${process.pid}-unknown-`)]);
+  for (const startOf of [unknown, processStart])
+    await expect(claim(path, 'it', startOf)).rejects.toMatchObject({ code: 'already-running' });
+  first.release();
+});
+
+test('a start is known without the boot’s id, which sandboxes hide', async () => {
+  // More than the largest that Linux can have.
+  const pid = 2 ** 23;
+  mkdirSync(join(dir, `${pid}`));
+  writeFileSync(join(dir, `${pid}`, 'stat'), readFileSync('/proc/self/stat'));
+  expect(await processStart(pid, 'linux', dir)).toMatch(/^[0-9a-f]{12}$/);
 });
 
 test.each(['linux', 'darwin'] as const)(
