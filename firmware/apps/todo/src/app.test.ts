@@ -94,16 +94,21 @@ test('the web is started anew on its port when it crashes; the lists do not noti
   assert.equal(named('list bob').find(), bob);
 });
 
-test('who stops gets what is being stored answered first', async () => {
+test('what is being stored when the app is stopped is answered first, and holds up nothing after it', async () => {
   using folder = temporaryFolder();
   const app = await TestApp.start({ folder: folder.path });
+  await app.titles('bob');
+  const shards = [0, 1, 2, 3].map((shard) => named(`shard ${shard}`));
+  for (const shard of shards) await sys.suspend(shard);
   const adding = app.add('bob', 'Fundraiser');
-  const { promise: asked, resolve } = Promise.withResolvers<void>();
-  const look = () => (named('list bob').alive ? resolve() : setImmediate(look));
-  look();
-  await asked;
-  await app[Symbol.asyncDispose]();
-  assert.equal((await adding).status, 200);
+  const waiting = () => shards.some((shard) => (shard.find()?.mailboxLength ?? 0) > 0);
+  while (!waiting()) await new Promise((resolve) => setImmediate(resolve));
+  const stopping = app[Symbol.asyncDispose]();
+  while (named('web').find()?.status === 'running') await new Promise((resolve) => setImmediate(resolve));
+  for (const shard of shards) await sys.resume(shard);
+  const { status, headers } = await adding;
+  assert.deepEqual([status, headers.get('connection')], [200, 'close']);
+  await stopping;
 });
 
 test('a request that does not end is ended', async () => {
