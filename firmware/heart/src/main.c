@@ -13,11 +13,20 @@
 
 static const char usage[] =
     "usage: heart exec [OPTIONS] -- PROGRAM [ARG...]     become PROGRAM, with what the options say\n"
+    "       heart attach [SOCKET]                        join an SSH session to hearthd\n"
     "       heart wait PID                               until that process has ended\n"
     "       heart resize-part DISK NUMBER START SIZE     tell the kernel a partition's new place (bytes)\n"
     "       heart test-watchdog                          make PID 1 stop petting the watchdog\n"
     "       heart -- PROGRAM [ARG...]                    run PROGRAM, supervised\n"
     "       heart [-pid PID] [-ht SECONDS]               Erlang's heart: its protocol on stdin and stdout\n";
+
+static const struct { const char *name; int (*run)(char **argv); } verbs[] = {
+    {"attach", verb_attach},
+    {"exec", verb_exec},
+    {"resize-part", verb_resize_part},
+    {"test-watchdog", verb_test_watchdog},
+    {"wait", verb_wait},
+};
 
 static bool in_initramfs(void) {
   struct statfs root;
@@ -31,10 +40,8 @@ int main(int argc, char **argv) {
   /* Not just PID 1: in a container `heart -- PROGRAM` is that too. The kernel may give its init words of its own. */
   if (getpid() == 1 && (argc < 2 || strcmp(name, "init") == 0)) return in_initramfs() ? stage1() : stage2();
   const char *verb = argc < 2 ? "" : argv[1];
-  if (strcmp(verb, "exec") == 0) return verb_exec(argv + 2);
-  if (strcmp(verb, "wait") == 0) return verb_wait(argv + 2);
-  if (strcmp(verb, "resize-part") == 0) return verb_resize_part(argv + 2);
-  if (strcmp(verb, "test-watchdog") == 0) return verb_test_watchdog();
+  for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+    if (strcmp(verb, verbs[i].name) == 0) return verbs[i].run(argv + 2);
   if (strcmp(verb, "--") == 0 && argc > 2) return verb_run(argv + 2);
   if (argc < 2 || strcmp(verb, "-pid") == 0 || strcmp(verb, "-ht") == 0) return verb_erlang(argv + (argc > 0));
   fputs(usage, stderr);

@@ -47,7 +47,8 @@ int verb_resize_part(char **argv) {
   return result < 0 ? EXIT_FAILED : EXIT_OK;
 }
 
-int verb_test_watchdog(void) {
+int verb_test_watchdog(char **argv) {
+  (void)argv;
   if (kill(1, SIGQUIT) == 0) return EXIT_OK;
   fprintf(stderr, "heart test-watchdog: %s\n", strerror(errno));
   return EXIT_FAILED;
