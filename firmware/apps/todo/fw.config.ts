@@ -2,7 +2,7 @@ import { defineFirmware } from 'hearthfw/config';
 
 export default defineFirmware({
   name: 'todo',
-  version: '1.0.0',
+  version: '1.1.0',
   app: './src/app.ts',
   targets: ['x86_64', 'qemu_arm64', 'rpi3'],
   console: 'shell',
