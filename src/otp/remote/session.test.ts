@@ -10,6 +10,9 @@ import { encodeFrame, encodeStream, FRAME, type Frame, FrameReader } from './fra
 import { encodeRequest, encodeSize } from './request.ts';
 import { type Session, serveSession, type Verb } from './session.ts';
 
+/** Resolved by `wait` when its client is gone. */
+let abandoned = Promise.withResolvers<void>();
+
 /** Verbs as small as can be: what a session gives them, and what it makes of their end. */
 const VERBS: Record<string, Verb> = {
   echo: async ({ input, output, errorOutput }) => {
@@ -23,9 +26,15 @@ const VERBS: Record<string, Verb> = {
     return 0;
   },
   fail: () => Promise.reject(new Error('no such luck')),
-  wait: ({ gone }) => new Promise((resolve) => gone.addEventListener('abort', () => resolve(0))),
+  wait: async ({ input, gone }) => {
+    await once(gone, 'abort');
+    await text(input);
+    abandoned.resolve();
+    return 0;
+  },
   flood: async ({ output }) => {
     output.write('x'.repeat(5_000_000));
+    output.write('y');
     return 0;
   },
 };
@@ -102,7 +111,7 @@ test('all of a long answer comes before the status', async () => {
   const { ask, answer } = await connect();
   ask('flood');
   const { output, status } = await answer();
-  expect([output.length, status]).toEqual([5_000_000, 0]);
+  expect([output.length, output.at(-1), status]).toEqual([5_000_001, 'y', 0]);
 });
 
 test('a verb that is not there, one that fails, and a session that is ended from here', async () => {
@@ -121,11 +130,13 @@ test('a verb that is not there, one that fails, and a session that is ended from
 });
 
 test('a client that goes away ends what waits for it', async () => {
+  abandoned = Promise.withResolvers<void>();
   const { ask, socket, session } = await connect();
   ask('wait');
   await once(socket, 'data');
   socket.destroy();
   await session.ended;
+  await abandoned.promise;
 });
 
 test('who does not begin with a request is told, and nothing that is sent does harm', async () => {
