@@ -91,7 +91,8 @@ export function killCgroup(path: string): void {
   }
 }
 
-const REMOVE_TRIES = 8;
+/** The last after 4 s. */
+const REMOVE_TRIES = 12;
 
 /** As soon as its last process is gone. One that never goes is left to the guard. */
 export function removeCgroup(path: string, attempt = 1): void {

@@ -11,10 +11,15 @@ export class PortError extends Error {
     | 'port-timeout'
     | 'port-stuck'
     | 'port-limits';
-  constructor(code: PortError['code'], message: string, options?: ErrorOptions) {
+  /** What the system said, where it did: 'ENOENT', 'EACCES', 'EMFILE', 'EAGAIN' … */
+  readonly errno: string | undefined;
+
+  constructor(code: PortError['code'], message: string, options?: ErrorOptions & { errno?: string }) {
     super(message, options);
     this.name = 'PortError';
     this.code = code;
+    const { code: errno } = (options?.cause ?? {}) as NodeJS.ErrnoException;
+    this.errno = options?.errno ?? errno;
   }
 }
 

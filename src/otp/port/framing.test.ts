@@ -1,6 +1,10 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Framing, lines, packets, raw } from './framing.ts';
+
+setFlagsFromString('--expose-gc');
 
 function pushed<F>(framing: Framing<F>, bytes: Buffer): F[] {
   const frames: F[] = [];
@@ -95,4 +99,18 @@ describe('lines', () => {
 
 test('raw bytes stay as they come', () => {
   expect(inPieces(raw, Buffer.from('abcd'), 3).map(String)).toEqual(['abc', 'd']);
+});
+
+test.each([
+  ['a packet', packets(4, 2 ** 20), packets(4, 2 ** 20).encode(Buffer.alloc(2 ** 20, 'x'))],
+  ['a line', lines(2 ** 20), Buffer.alloc(2 ** 20, 'x')],
+])('%s that comes byte by byte takes no more memory than its bytes', (_, framing, bytes) => {
+  const memory = () => process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers;
+  // All but the last: the frame is not there yet. Each byte is a buffer of its own, as each read of a pipe is.
+  const before = memory();
+  for (let at = 0; at < bytes.length - 1; at++)
+    framing.push(Buffer.allocUnsafeSlow(1).fill(bytes[at] ?? 0), () => expect.fail('too early'));
+  const collect = runInNewContext('gc') as () => void;
+  collect();
+  expect(memory() - before).toBeLessThan(16 * 2 ** 20);
 });

@@ -18,7 +18,7 @@ export function packets(lengthBytes: 1 | 2 | 4, maxFrame: number): Framing<Buffe
     push(bytes, arrived) {
       pending.add(bytes);
       while (pending.length >= lengthBytes) {
-        const length = pending.peek(lengthBytes).readUIntBE(0, lengthBytes);
+        const length = pending.peek().readUIntBE(0, lengthBytes);
         // Before its bytes come: a length that is garbage must not make memory out of nothing.
         if (length > most) throw tooLong(`a frame of ${length} bytes`, most);
         if (pending.length < lengthBytes + length) break;
@@ -79,35 +79,47 @@ function tooLong(what: string, most: number): PortError {
   return new PortError('port-frame', `${what} is more than this port takes: ${most} bytes`);
 }
 
-/** Bytes that wait for the rest of their frame. Joined once, when it is there: a frame in many pieces costs no more. */
+/**
+ * Bytes that wait for the rest of their frame. Nothing is copied while a frame is in one piece; pieces are copied together as
+ * they come, into twice the room each time: a frame that comes byte by byte takes no more memory than any other.
+ */
 class Pending {
   length = 0;
-  #pieces: Buffer[] = [];
+  #bytes: Buffer = Buffer.alloc(0);
+  /** Whether they are a copy of ours, with room behind them. */
+  #copied = false;
 
   add(bytes: Buffer): void {
-    if (bytes.length === 0) return;
-    this.#pieces.push(bytes);
-    this.length += bytes.length;
+    const length = this.length + bytes.length;
+    if (this.length === 0) {
+      this.#bytes = bytes;
+      this.#copied = false;
+    } else if (bytes.length > 0) {
+      if (!this.#copied || length > this.#bytes.length) this.#grow(Math.max(length, 2 * this.length));
+      bytes.copy(this.#bytes, this.length);
+    }
+    this.length = length;
   }
 
-  /** The first `count` bytes, which are there; they stay. */
-  peek(count: number): Buffer {
-    const first = this.#pieces[0];
-    if (first && first.length >= count) return first;
-    return this.#join();
+  /** At least `length` bytes; they stay. */
+  peek(): Buffer {
+    return this.#bytes;
   }
 
   take(count: number): Buffer {
-    const all = this.#join();
+    const taken = this.#bytes.subarray(0, count);
+    const rest = this.#bytes.subarray(count, this.length);
+    // What follows a large frame must not hold all of its room.
+    this.#bytes = this.#copied ? Buffer.from(rest) : rest;
+    this.#copied = false;
     this.length -= count;
-    this.#pieces = this.length === 0 ? [] : [all.subarray(count)];
-    return all.subarray(0, count);
+    return taken;
   }
 
-  #join(): Buffer {
-    const [first] = this.#pieces;
-    const all = this.#pieces.length === 1 && first ? first : Buffer.concat(this.#pieces);
-    this.#pieces = [all];
-    return all;
+  #grow(room: number): void {
+    const bytes = Buffer.allocUnsafe(room);
+    this.#bytes.copy(bytes, 0, 0, this.length);
+    this.#bytes = bytes;
+    this.#copied = true;
   }
 }

@@ -36,10 +36,15 @@ export type Guarded = number | string;
 const guarded = new Set<Guarded>();
 let guard: ChildProcess | undefined;
 
-/** The stream to hand to a port's first process, for it to report itself. Starts the guard with the first port. */
+/**
+ * The stream to hand to a port's first process, for it to report itself. Starts the guard with the first port.
+ * @throws Error when it cannot be started
+ */
 export function guardInput(): Writable {
   guard ??= start();
-  return guard.stdin as Writable;
+  if (guard.stdin) return guard.stdin;
+  guard = undefined;
+  throw new Error('what ends ports with this program cannot be started');
 }
 
 /** Kill this, too, when the program ends. A group that has reported itself is told again if the guard must be replaced. */
@@ -65,6 +70,12 @@ function start(): ChildProcess {
     cwd: '/',
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
   });
+  // Not even started. No port will be, either, and says so.
+  shell.on('error', () => {
+    if (guard === shell) guard = undefined;
+  });
+  // Node makes none of what it promises when there are no descriptors.
+  if (!shell.stdin) return shell;
   // It has nothing to do while the program lives, and must not keep it alive.
   shell.unref();
   (shell.stdin as Writable & { unref(): void }).unref();
@@ -76,11 +87,7 @@ function start(): ChildProcess {
     for (const what of guarded) guard.stdin?.write(`+ ${what}\n`);
   };
   shell.on('exit', gone);
-  // Not even started. No port will be, either, and says so.
-  shell.on('error', () => {
-    guard = undefined;
-  });
   // Its end is seen by 'exit'; a write that comes too late has nobody to tell.
-  shell.stdin?.on('error', () => {});
+  shell.stdin.on('error', () => {});
   return shell;
 }

@@ -47,7 +47,9 @@ export function launch(options: LaunchOptions): Launch {
   const env = options.env ?? process.env;
   const cwd = resolve(options.cwd ?? '.');
   if (!stat(cwd)?.isDirectory())
-    throw new PortError('port-start', `${command} cannot be started in ${cwd}: no such folder`);
+    throw new PortError('port-start', `${command} cannot be started in ${cwd}: no such folder`, {
+      errno: 'ENOENT',
+    });
   const program = [findProgram(command, cwd, env.PATH ?? '/usr/bin:/bin'), ...args];
   const heart = heartPath(options.heart);
   if (user !== undefined && heart === undefined)
@@ -71,7 +73,8 @@ function heartPath(given: string | false | undefined): string | undefined {
   if (process.platform !== 'linux' || given === false) return undefined;
   const path = given ?? process.env.HEARTH_HEART;
   if (path === undefined || path === '') return existsSync(DEVICE_HEART) ? DEVICE_HEART : undefined;
-  if (!existsSync(path)) throw new PortError('port-start', `there is no heart at ${path}`);
+  if (!existsSync(path))
+    throw new PortError('port-start', `there is no heart at ${path}`, { errno: 'ENOENT' });
   return path;
 }
 
@@ -99,7 +102,8 @@ function findProgram(command: string, cwd: string, path: string): string {
       denied ??= candidate;
     }
   }
-  if (denied) throw new PortError('port-start', `${denied} may not be executed by this user`);
+  if (denied)
+    throw new PortError('port-start', `${denied} may not be executed by this user`, { errno: 'EACCES' });
   const where = command.includes('/') ? '' : `, in PATH: ${path}`;
-  throw new PortError('port-start', `there is no program ${command}${where}`);
+  throw new PortError('port-start', `there is no program ${command}${where}`, { errno: 'ENOENT' });
 }

@@ -1,6 +1,8 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
+import { MAX_TIMER_MS } from '../process/deadlines.ts';
 import {
   isLimited,
   killCgroup,
@@ -58,6 +60,7 @@ export class OsProcess {
   /** @throws PortError 'port-start', 'port-limits' */
   static async start(options: OsOptions): Promise<OsProcess> {
     const { file, args, cwd, env } = launch(options);
+    needDescriptors(options.command);
     const cgroup = makeCgroup(options.limits);
     const frames = options.io === 'fd3';
     try {
@@ -147,6 +150,21 @@ export class OsProcess {
   }
 }
 
+/** For the pipes, both ends of them, and those of a guard that must be started first. */
+const DESCRIPTORS = 24;
+
+/** Where there are too few for a start none is begun: Node loses, for ever, what one that fails half-way has opened. */
+function needDescriptors(command: string): void {
+  const probes: number[] = [];
+  try {
+    for (let count = 0; count < DESCRIPTORS; count++) probes.push(openSync('/dev/null', 'r'));
+  } catch (cause) {
+    throw new PortError('port-start', `${command} cannot be started: ${(cause as Error).message}`, { cause });
+  } finally {
+    for (const probe of probes) closeSync(probe);
+  }
+}
+
 function stdioOf(frames: boolean): StdioOptions {
   const unused = new Array<'ignore'>(GUARD_FD - 5).fill('ignore');
   const used: 'pipe' | 'ignore' = frames ? 'pipe' : 'ignore';
@@ -155,9 +173,10 @@ function stdioOf(frames: boolean): StdioOptions {
 
 /** What the promise gives; undefined when the time is over first. */
 export async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+  if (ms === Infinity) return await promise;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ms);
+    timer = setTimeout(() => resolve(undefined), Math.min(ms, MAX_TIMER_MS));
   });
   try {
     return await Promise.race([promise, late]);

@@ -191,6 +191,39 @@ describe('back-pressure', () => {
   });
 });
 
+test('many frames without bytes are too many, too', async () => {
+  const port = await openPort({ ...sh('exec sleep 1000'), packet: 4 });
+  const sends: Promise<unknown>[] = [];
+  let refused = false;
+  while (!refused && sends.length < 100_000) {
+    const send = port.send(Buffer.alloc(0)).catch((error: unknown) => {
+      refused ||= error instanceof PortBusyError;
+    });
+    sends.push(send);
+    if (sends.length % 10_000 === 0) await Promise.race([send, setTimeout(0)]);
+  }
+  expect(refused).toBe(true);
+  port.kill();
+  await Promise.all(sends);
+});
+
+test('a program that waits for the end of its input answers after it', async () => {
+  const port = await openPort({ command: 'sort', line: true });
+  for (const word of ['pear', 'apple', 'fig']) await port.send(word);
+  port.endInput();
+  expect(await framesOf(port)).toEqual(['apple', 'fig', 'pear']);
+  expect(port.exit).toMatchObject({ status: 0 });
+  expect(await failure(port.send('late'))).toMatchObject({ code: 'port-input' });
+});
+
+test('times without end are none', async () => {
+  const port = await openPort({ command: 'cat', line: true, stop: { closeMs: Infinity } });
+  const answer = port.receive(1e12);
+  await port.send('slow');
+  expect(await answer).toBe('slow');
+  expect(await port.stop()).toMatchObject({ status: 0 });
+});
+
 function statOf(pid: string): { command: string; state: string; group: number } | undefined {
   try {
     const [, command, state, , group] =
@@ -306,6 +339,24 @@ describe('what cannot start says so at once', () => {
     await port.stop();
   });
 });
+
+test.each(['cold', 'warm'])(
+  'without descriptors nothing starts, and that is told as an error (%s)',
+  (how) => {
+    const fixture = join(import.meta.dirname, 'crowded.fixture.ts');
+    const run = 'ulimit -n 60 && exec "$@"';
+    const { status, stdout, stderr } = spawnSync(
+      'sh',
+      ['-c', run, 'sh', process.execPath, ...process.execArgv, fixture, how],
+      { encoding: 'utf8', timeout: 60_000 },
+    );
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const answers = JSON.parse(stdout) as string[];
+    expect(answers[0]).toBe('port-start EMFILE');
+    expect(answers.at(-1)).toBe('hello');
+    expect(new Set(answers)).toEqual(new Set(['port-start EMFILE', 'hello']));
+  },
+);
 
 test('a cgroup that cannot be entered matters only where there are limits', () => {
   const { file, args, env } = launch({ command: 'echo', args: ['ran'] });

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { logger } from '../logger/index.ts';
+import { MAX_TIMER_MS } from '../process/deadlines.ts';
 import { Ring } from '../process/ring.ts';
 import { PortBusyError, PortError, PortExitError } from './errors.ts';
 import { type Framing, lines, packets, raw } from './framing.ts';
@@ -9,7 +10,10 @@ import { ProgramLog } from './program-log.ts';
 interface CommonOptions extends OsOptions {
   /** The largest frame or line, in bytes, of either direction; the default is 1 MiB. */
   maxFrame?: number | undefined;
-  /** How many bytes may wait for a program that does not read, before `send` refuses; the default is 8 MiB. */
+  /**
+   * How many bytes may wait for a program that does not read, before `send` refuses; the default is 8 MiB. Each frame counts
+   * as 128 more: many small ones take memory, too.
+   */
   maxUnsent?: number | undefined;
   /** The default is 500 ms for the program to end by itself, 2 s after SIGTERM, 2 s after SIGKILL. */
   stop?: Partial<StopTimes> | undefined;
@@ -52,8 +56,9 @@ const MAX_FRAME = 2 ** 20;
 const MAX_UNSENT = 8 * 2 ** 20;
 /** So many bytes of frames may wait here for who receives them; then the program waits. */
 const HIGH_WATER = 2 ** 16;
-/** What each frame costs beside its bytes. */
+/** What each frame costs beside its bytes: one that waits to be received, and one that waits to be sent. */
 const FRAME_COST = 64;
+const SEND_COST = 128;
 /** Somebody who left the program's group may hold its pipes after its end: so long, and for so much, they are still read. */
 const DRAIN_MS = 1_000;
 /** A pipe that breaks is broken a moment before its program has ended. */
@@ -100,6 +105,7 @@ export class Port<F> {
   readonly #frames = new Ring<F>();
   readonly #waiting = new Ring<Waiter<F>>();
   #queuedBytes = 0;
+  #unsent = 0;
   #draining = false;
   #drained = 0;
   #failure: PortError | undefined;
@@ -146,9 +152,12 @@ export class Port<F> {
     const { input } = this.#os;
     return new Promise((resolve, reject) => {
       if (!this.#framing) throw new PortError('port-input', `${this.#command} was started without frames`);
-      if (input.writableLength > this.#maxUnsent)
-        throw new PortBusyError(this.#command, input.writableLength);
-      input.write(this.#framing.encode(frame), (failed) => {
+      if (this.#unsent > this.#maxUnsent) throw new PortBusyError(this.#command, this.#unsent);
+      const bytes = this.#framing.encode(frame);
+      const size = SEND_COST + bytes.length;
+      this.#unsent += size;
+      input.write(bytes, (failed) => {
+        this.#unsent -= size;
         if (failed) void this.#inputClosed(failed).then(reject);
         else resolve();
       });
@@ -175,6 +184,11 @@ export class Port<F> {
   /** Frames until there are no more. */
   async *[Symbol.asyncIterator](): AsyncGenerator<F, void, undefined> {
     for (let frame = await this.receive(); frame !== undefined; frame = await this.receive()) yield frame;
+  }
+
+  /** Says that nothing more is sent: a program that waits for the end of its input, as `sort` does, now has its say. */
+  endInput(): void {
+    this.#os.input.end();
   }
 
   /** Ends the program, politely at first; what it still says can be received. @throws PortError 'port-stuck' */
@@ -229,10 +243,11 @@ export class Port<F> {
       this.#waiting.push({ resolve, reject });
       return;
     }
-    const timer = setTimeout(() => {
+    const late = () => {
       this.#waiting.take((waiting) => waiting === waiter);
       reject(new PortError('port-timeout', `${this.#command} sent nothing within ${timeoutMs} ms`));
-    }, timeoutMs);
+    };
+    const timer = setTimeout(late, Math.min(timeoutMs, MAX_TIMER_MS));
     const waiter: Waiter<F> = {
       resolve: (frame) => {
         clearTimeout(timer);

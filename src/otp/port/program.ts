@@ -56,12 +56,14 @@ export function port(
 ): ChildSpec<ServerRef<Program<Buffer>>>;
 export function port(options: LogOptions & ProgramExtras<never>): ChildSpec<ServerRef<Program<never>>>;
 export function port(options: AnyPortOptions & ProgramExtras<never>): ChildSpec<ServerRef<Program<never>>> {
-  const { id, name, via, restart, shutdown, significant, mailboxLimit, startTimeoutMs } = options;
+  const { id, name, via, restart, shutdown, significant } = options;
+  const { mailboxLimit, mailboxWatermark, startTimeoutMs } = options;
   const { closeMs, termMs, killMs } = { ...STOP_TIMES, ...options.stop };
+  const stopMs = closeMs + termMs + killMs + 1_000;
   return child(Program<never>, {
-    ...{ name, via, restart, significant, mailboxLimit, startTimeoutMs },
+    ...{ name, via, restart, significant, mailboxLimit, mailboxWatermark, startTimeoutMs },
     id: id ?? name ?? options.command,
-    shutdown: shutdown ?? closeMs + termMs + killMs + 1_000,
+    shutdown: shutdown ?? (stopMs === Infinity ? 'infinity' : stopMs),
     // The overloads hold the caller to options and frames that fit; of them this is `never`, as `Program` is here.
     args: [options as LogOptions & ProgramExtras<never>],
   });
