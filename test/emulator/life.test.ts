@@ -70,7 +70,7 @@ describe('a device from power-on to power-off (x86_64, OVMF, systemd-boot)', () 
   });
 
   test('keeps hearthd, the app and the network in cgroups of their own', async () => {
-    const [hearthd, app, net] = [await pidOf('hearthd'), await pidOf('app'), await pidOf('net')];
+    const [hearthd, app, net] = [await pidOf('hearthd'), await pidOf('app/main'), await pidOf('net')];
     expect(new Set([hearthd, app, net]).size).toBe(3);
     expect(Number(app)).toBe((await health()).pid);
   });
@@ -88,6 +88,23 @@ describe('a device from power-on to power-off (x86_64, OVMF, systemd-boot)', () 
     await machine.console.waitFor(/\[hearth\] the app died of SIGKILL/, RECOVERY);
     await machine.console.waitFor(/\[hearth\] the app is healthy again/, RECOVERY);
     expect((await health()).pid).not.toBe(before);
+  });
+
+  test('starts a service of hearthd again whose program is killed, and touches nothing else', async () => {
+    const { shell } = machine;
+    const [hearthd, app] = [await pidOf('hearthd'), (await health()).pid];
+    const listener = (): Promise<string> =>
+      shell.text("ps -o pid,args | awk '/busybox [u]event/ { print $1 }'");
+    const [client, heard] = [await pidOf('net'), await listener()];
+    machine.console.skip();
+    await shell.text(`kill -9 ${client} ${heard}`);
+    await machine.console.waitFor('[hearth] dhcp eth0: the DHCP client ended (SIGKILL)', RECOVERY);
+    await machine.console.waitFor('[hearth] eth0: 10.0.2.15/24', RECOVERY);
+    await shell.text("until ps -o args | grep -q 'busybox [u]event'; do usleep 100000; done", RECOVERY);
+    expect(machine.console.transcript).toContain('[hearth] hot-plug: /bin/busybox ended by SIGKILL');
+    expect(await pidOf('net')).not.toBe(client);
+    expect(await listener()).not.toBe(heard);
+    expect([await pidOf('hearthd'), (await health()).pid]).toEqual([hearthd, app]);
   });
 
   test(`starts hearthd again within ${RESTART_MS} ms when it is killed, and takes the app down with it`, async () => {
