@@ -16,8 +16,9 @@ const PROGRAM = join(import.meta.dirname, 'program.ts');
 const SAMPLE_MS = 1_000;
 /** What is left of a program may take so long to be gone. */
 const GONE_MS = 15_000;
-/** A program that should have ended by itself. */
-const END_MS = 60_000;
+/** A program that should have ended by itself: after its last word, and if that never comes. */
+const END_MS = 10_000;
+const HUNG_MS = 120_000;
 /** Long enough for a victim never to come to its own end. */
 const FOR_EVER_SECONDS = 86_400;
 
@@ -28,6 +29,8 @@ export interface Campaign {
   roundSeconds: number;
   /** From one program that is killed with all that it has to the next. */
   victimSeconds: number;
+  /** How long everything may take to be as it was in the beginning; the default is 20. */
+  calmSeconds?: number;
   /** Faults that are put in, to see verdicts fail. */
   sabotage?: readonly string[];
   onSample?: (sample: Sample) => void;
@@ -45,13 +48,18 @@ export async function campaign(plan: Campaign): Promise<Findings> {
   try {
     program.on('message', (message: FromProgram) => note(message, findings));
     const ended = once(program, 'exit');
-    const late = endAfter(program, plan.seconds * 2_000 + END_MS);
+    const hung = setTimeout(() => program.kill('SIGKILL'), plan.seconds * 2_000 + HUNG_MS);
+    let late: NodeJS.Timeout | undefined;
+    void said(program, 'end').then(() => {
+      late = setTimeout(() => program.kill('SIGKILL'), END_MS);
+    });
     await Promise.race([said(program, 'up'), ended]);
     const besides = [
-      watch(program, plan, findings, over.signal),
+      watch(program, plan, findings, zombies, over.signal),
       victims(folder, plan, findings, over.signal),
     ];
     const [code, signal] = (await ended) as [number | null, string | null];
+    clearTimeout(hung);
     clearTimeout(late);
     findings.exit = String(signal ?? code);
     over.abort();
@@ -79,13 +87,13 @@ function nothing(): Findings {
 function begin(
   folder: string,
   name: string,
-  { seed, seconds, roundSeconds, sabotage = [] }: Campaign,
+  { seed, seconds, roundSeconds, calmSeconds = 20, sabotage = [] }: Campaign,
 ): ChildProcess {
   const own = join(folder, name);
   mkdirSync(own);
   const settings = join(own, 'config.json');
   writeFileSync(settings, '{"soak":true}');
-  const times = { forMs: seconds * 1_000, roundMs: roundSeconds * 1_000 };
+  const times = { forMs: seconds * 1_000, roundMs: roundSeconds * 1_000, calmMs: calmSeconds * 1_000 };
   const plan = JSON.stringify({ seed, folder: own, heart: HEART, sabotage, ...times });
   const flags = ['--disable-warning=ExperimentalWarning', '--expose-gc'];
   return spawn(process.execPath, [...flags, PROGRAM, plan], {
@@ -117,29 +125,27 @@ async function watch(
   program: ChildProcess,
   { onSample }: Campaign,
   { samples }: Findings,
+  zombies: ZombieWatch,
   signal: AbortSignal,
 ): Promise<void> {
   const startedAt = performance.now();
   const deaf = once(program, 'disconnect');
-  let waitedBefore = footprint(program.pid ?? 0).waitedMs;
   while (program.connected) {
     const reply = said(program, 'sample');
     program.send({ type: 'sample' } satisfies ToProgram);
     const heard = await Promise.race([reply, deaf]);
     if (!('type' in heard)) return;
-    const { waitedMs, ...print } = footprint(program.pid ?? 0);
+    zombies.turned();
     const children = descendants(program.pid ?? 0);
     const sample = {
-      ...print,
+      ...footprint(program.pid ?? 0),
       atMs: performance.now() - startedAt,
       heap: heard.heap,
       loopMaxMs: heard.loopMaxMs,
       loopP99Ms: heard.loopP99Ms,
-      waitedMs: waitedMs - waitedBefore,
       children: children.length,
       zombies: children.filter(({ state }) => state === 'Z').length,
     };
-    waitedBefore = waitedMs;
     samples.push(sample);
     onSample?.(sample);
     await idle(SAMPLE_MS, signal);
@@ -182,10 +188,6 @@ async function gone(look: () => string[]): Promise<string[]> {
     if (left.length === 0 || performance.now() > until) return left;
     await pause(100);
   }
-}
-
-function endAfter(program: ChildProcess, ms: number): NodeJS.Timeout {
-  return setTimeout(() => program.kill('SIGKILL'), ms);
 }
 
 /** A pause that the end of all ends. */

@@ -64,8 +64,6 @@ export interface Footprint {
   rss: number;
   threads: number;
   descriptors: number;
-  /** Milliseconds for which its first thread could run, and had no processor. */
-  waitedMs: number;
 }
 
 /** Of a process that lives. */
@@ -76,7 +74,6 @@ export function footprint(pid: number): Footprint {
     rss: field('VmRSS') * 1024,
     threads: field('Threads'),
     descriptors: list(`/proc/${pid}/fd`).length,
-    waitedMs: Number(read(`/proc/${pid}/schedstat`).split(' ')[1] ?? 0) / 1e6,
   };
 }
 

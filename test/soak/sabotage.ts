@@ -10,7 +10,7 @@ const TICK_MS = 20;
 const kept: unknown[] = [];
 
 /** Faults that are put into the soak on purpose, each to see one of its verdicts fail. Gives what undoes it. */
-const SABOTAGES: Readonly<Record<string, (ledger: Ledger) => unknown>> = {
+export const SABOTAGES: Readonly<Record<string, (ledger: Ledger) => unknown>> = {
   /** A server that monitors another again and again. */
   monitor: () => every(() => named<Subject>('a0').cast('watch', named<Subject>('ticker'), false)),
   /** A server that nobody stops. */
@@ -26,7 +26,7 @@ const SABOTAGES: Readonly<Record<string, (ledger: Ledger) => unknown>> = {
   zombie: () =>
     void openPort({ command: 'sh', args: ['-c', 'sleep 0.1 & exec sleep 1000'], line: true }).catch(() => {}),
   /** What a port would have stopped. */
-  orphan: () => spawn('sleep', ['100'], { detached: true, stdio: 'ignore' }).unref(),
+  orphan: () => spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' }).unref(),
   rejection: () => void Promise.reject(new Error('on purpose')),
   exception: () =>
     void setTimeout(() => {
@@ -38,10 +38,10 @@ const SABOTAGES: Readonly<Record<string, (ledger: Ledger) => unknown>> = {
   },
   unanswered: (ledger) => void ledger.call('never', 100, new Promise(() => {})),
   late: (ledger) => void ledger.call('late', 100, new Promise((resolve) => setTimeout(resolve, 3_500))),
+  /** Sleeps: a loop that computes would also be one that waits for a processor. */
   loop: () =>
     void setTimeout(() => {
-      const until = performance.now() + 3_000;
-      while (performance.now() < until);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5_000);
     }, TICK_MS),
   /** A restart that nobody was told of. */
   restart: () =>

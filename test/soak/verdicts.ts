@@ -14,8 +14,6 @@ export interface Sample {
   zombies: number;
   loopMaxMs: number;
   loopP99Ms: number;
-  /** How long the program had no processor since the sample before. */
-  waitedMs: number;
 }
 
 export interface Zombie {
@@ -49,6 +47,7 @@ export interface Findings {
 }
 
 export interface Verdict {
+  /** The same in every soak. */
   promise: string;
   kept: boolean;
   found: string;
@@ -61,8 +60,8 @@ export interface MemoryBound {
 }
 export const HEAP_BOUND: MemoryBound = { once: 2 * MIB, perMinute: 64 * 1024 };
 export const RSS_BOUND: MemoryBound = { once: 48 * MIB, perMinute: 512 * 1024 };
-/** So long may the event loop stand, beside the time for which there was no processor for it. */
-export const LOOP_BOUND_MS = 2_000;
+/** So long may the event loop stand: far more than it does, as the machine may have other things to do. */
+export const LOOP_BOUND_MS = 4_000;
 /** A zombie is what its parent has not waited for as long as this. */
 export const ZOMBIE_BOUND_MS = 1_000;
 /** What came before, when this part of the soak was over, is warming up. */
@@ -74,7 +73,7 @@ export function verdicts(of: Findings): Verdict[] {
   const differences = rests.flatMap((rest) => rest.differences);
   const unanswered = rests.flatMap((rest) => rest.unanswered);
   const wrong = rests.flatMap((rest) => rest.restartsWrong);
-  const loop = Math.max(...samples.map(({ loopMaxMs, waitedMs }) => loopMaxMs - waitedMs));
+  const loop = Math.max(...samples.map(({ loopMaxMs }) => loopMaxMs));
   const survivors = victims.filter(({ left }) => left.length > 0);
   const unarmed = victims.filter(({ had }) => had < 3);
   return [
@@ -102,7 +101,7 @@ export function verdicts(of: Findings): Verdict[] {
     ),
     none('every call is answered or refused', unanswered, 'none is open at any rest'),
     verdict(
-      'in time',
+      'every call is settled in time',
       (books?.latestMs ?? Infinity) <= LATE_MS,
       `the latest was ${Math.round(books?.latestMs ?? NaN)} ms after its time-out (bound ${LATE_MS})`,
     ),
