@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { FwError } from '../errors.ts';
+import type { Extent } from '../formats/bytes.ts';
 import { TAR_BLOCK, TAR_END_SIZE, tarPadding } from '../formats/tar.ts';
 import { ByteReader } from './byte-reader.ts';
 import type { Chunk } from './chunk-table.ts';
@@ -99,12 +100,27 @@ export class FirmwareFile {
   }
 
   async readChunk(name: string, index: number): Promise<ChunkBytes> {
-    const { payload, chunks, offset } = this.#find(name);
-    const chunk = chunks[index];
-    if (!chunk)
-      throw new RangeError(`payload ${name} has ${chunks.length} chunks, none with the index ${index}`);
-    const stored = await readAt(this.#file, offset + chunk.storedOffset, chunk.storedSize, this.size);
+    const { payload, chunk } = this.#chunk(name, index);
+    const stored = await this.readStored(name, index);
     return { index, offset: chunk.offset, bytes: await unpackChunk(stored, payload, chunk, index) };
+  }
+
+  /** A chunk as it lies in the file. Not verified. */
+  async readStored(name: string, index: number): Promise<Uint8Array> {
+    const { chunk, offset } = this.#chunk(name, index);
+    return readAt(this.#file, offset + chunk.storedOffset, chunk.storedSize, this.size);
+  }
+
+  /** Raw bytes of a payload, from the chunks that they lie in. */
+  async readRange(name: string, { offset, length }: Extent): Promise<Uint8Array> {
+    const out = Buffer.alloc(length);
+    for (const [index, chunk] of this.#find(name).chunks.entries()) {
+      if (chunk.offset >= offset + length || chunk.offset + chunk.size <= offset) continue;
+      const { bytes } = await this.readChunk(name, index);
+      const from = Math.max(0, offset - chunk.offset);
+      out.set(bytes.subarray(from, offset + length - chunk.offset), chunk.offset + from - offset);
+    }
+    return out;
   }
 
   /** Reads everything once. Resolves when the whole file is what was signed. */
@@ -120,6 +136,13 @@ export class FirmwareFile {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #chunk(name: string, index: number): { payload: Payload; chunk: Chunk; offset: number } {
+    const { payload, chunks, offset } = this.#find(name);
+    const chunk = chunks[index];
+    if (chunk) return { payload, chunk, offset };
+    throw new RangeError(`payload ${name} has ${chunks.length} chunks, none with the index ${index}`);
   }
 
   #find(name: string): { payload: Payload; chunks: Chunk[]; offset: number } {

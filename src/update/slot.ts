@@ -4,6 +4,7 @@ import type { Head } from '../archive/head.ts';
 import type { Payload } from '../archive/manifest.ts';
 import { type Slot, swapVariants } from '../archive/variants.ts';
 import { FwError } from '../errors.ts';
+import type { Extent } from '../formats/bytes.ts';
 import type { Disk } from './disk.ts';
 import type { SlotPlaces } from './places.ts';
 import { encodeSlotHead, readSlotHead, slotHeadExtent } from './slot-head.ts';
@@ -43,17 +44,30 @@ export class SlotStore {
     return bytes && hash('sha256', bytes, 'buffer').equals(chunk.sha256) ? bytes : undefined;
   }
 
+  /** Bytes of a payload of the firmware that the slot holds, whatever they are. */
+  async readRange(payload: Payload, { offset, length }: Extent): Promise<Uint8Array> {
+    if (offset + length > payload.size)
+      throw new RangeError(`${payload.name} ends before byte ${offset + length}`);
+    const there = await this.#disk.read(this.#place(payload).offset + offset, length);
+    return this.slot === 'a' ? there : swapVariants(there, offset, payload, this.slot, 'a');
+  }
+
   /** @param bytes verified */
   async write({ payload, chunk }: ChunkId, bytes: Uint8Array): Promise<void> {
     const own = this.slot === 'a' ? bytes : swapVariants(bytes, chunk.offset, payload, 'a', 'b');
     await this.#disk.write(this.#offset(payload, chunk), own);
   }
 
-  #offset({ name }: Payload, chunk: Chunk): number {
+  #offset(payload: Payload, chunk: Chunk): number {
+    const place = this.#place(payload);
+    if (chunk.offset + chunk.size > place.length) throw new RangeError(`${payload.name} leaves its slot`);
+    return place.offset + chunk.offset;
+  }
+
+  #place({ name }: Payload): Extent {
     const place = Object.hasOwn(this.#places, name) ? this.#places[name as keyof SlotPlaces] : undefined;
     if (!place) throw new Error(`no payload of a slot: ${name}`);
-    if (chunk.offset + chunk.size > place.length) throw new RangeError(`${name} leaves its slot`);
-    return place.offset + chunk.offset;
+    return place;
   }
 
   /** Of another firmware the bytes at a variant's place are neither: then it is not the chunk that is asked for. */

@@ -3,13 +3,14 @@ import type { Manifest } from '../archive/manifest.ts';
 import type { Slot } from '../archive/variants.ts';
 import { compareVersions } from '../archive/version.ts';
 import { FwError } from '../errors.ts';
+import type { Extent } from '../formats/bytes.ts';
 import { type BootControl, bootControl, type OneShot } from './boot/control.ts';
 import type { Disk } from './disk.ts';
 import { EnvStore } from './env.ts';
 import { Installation } from './installation.ts';
 import { type Arrow, atBoot, ended, MACHINE, MAX_REARMED, type State, stateOf } from './machine.ts';
 import { findPlaces, type Places } from './places.ts';
-import type { UpdateRecord } from './record.ts';
+import type { SlotRecord, UpdateRecord } from './record.ts';
 import { SlotStore } from './slot.ts';
 import { SLOT_HEAD_AREA } from './slot-head.ts';
 
@@ -69,6 +70,29 @@ export class Updater {
   /** Nothing below it is accepted: the highest that any firmware that was made permanent here has asked for. */
   get floor(): string | undefined {
     return highest(this.record.floor, this.trial ? undefined : this.#parts.versionFloor);
+  }
+
+  /** What is known of the firmware that runs. */
+  get running(): SlotRecord | undefined {
+    return this.record.slots[this.#parts.booted];
+  }
+
+  /**
+   * Bytes of a payload of the firmware that runs.
+   * @throws FwError `running-unknown`
+   */
+  async readRunning(name: string, extent: Extent): Promise<Uint8Array> {
+    const store = this.#store(this.#parts.booted);
+    const head = await this.#head(store);
+    const payload = head?.manifest.payloads.find((each) => each.name === name);
+    if (payload && extent.offset + extent.length <= payload.size) return store.readRange(payload, extent);
+    throw new FwError(
+      'running-unknown',
+      `bytes ${extent.offset} to ${extent.offset + extent.length} of ${name} are not known here`,
+      {
+        remedy: 'Send the whole file: ssh HOST update < FILE.fw.',
+      },
+    );
   }
 
   /** How to read a firmware that is meant for this device. */

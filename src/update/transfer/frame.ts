@@ -1,0 +1,84 @@
+import { FwError } from '../../errors.ts';
+
+/**
+ * How an update travels on a link that goes both ways: frames of a type (1 byte), a length (4 bytes, big-endian) and as many
+ * bytes. The sender sends the head, the device says what it lacks, the sender sends that. JSON where it is for people or small.
+ */
+export const FRAME = {
+  /** To the device, first: the .fw up to its first payload. */
+  head: 1,
+  /** To the device: a chunk. See chunk-frame.ts. */
+  chunk: 2,
+  /** From the device: `Wanted`. */
+  want: 16,
+  /** From the device: `Progress`. */
+  progress: 17,
+  /** From the device: the slot is complete and read back, and the machine goes down to try it. */
+  rebooting: 18,
+  /** From the device, and the last: `Refusal`. */
+  refused: 19,
+} as const;
+
+export type FrameType = (typeof FRAME)[keyof typeof FRAME];
+export interface Frame {
+  type: FrameType;
+  payload: Buffer;
+}
+
+const HEADER = 5;
+/** A head of a MiB and its headers; a chunk of a MiB and what is said of it. */
+const MAX_PAYLOAD = 2 * 1024 * 1024;
+const TYPES: ReadonlySet<number> = new Set(Object.values(FRAME));
+
+export function encodeFrame(type: FrameType, payload: Uint8Array): Buffer {
+  if (payload.length > MAX_PAYLOAD) throw new RangeError(`a frame holds ${MAX_PAYLOAD} bytes at most`);
+  const frame = Buffer.allocUnsafe(HEADER + payload.length);
+  frame.writeUInt8(type, 0);
+  frame.writeUInt32BE(payload.length, 1);
+  frame.set(payload, HEADER);
+  return frame;
+}
+
+export function encodeJson(type: FrameType, value: unknown): Buffer {
+  return encodeFrame(type, Buffer.from(JSON.stringify(value)));
+}
+
+/**
+ * The frames of a stream, one at a time: a reader that is slow is what slows the sender.
+ * @throws FwError `transfer-garbled` on what is no frame, and when the stream ends within one
+ */
+export async function* readFrames(source: AsyncIterable<Uint8Array>): AsyncGenerator<Frame, void, undefined> {
+  let have: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of source) {
+    have.push(piece);
+    length += piece.length;
+    while (length >= HEADER) {
+      const wanted = HEADER + sizeOf(have);
+      if (length < wanted) break;
+      const bytes = Buffer.concat(have);
+      yield { type: bytes.readUInt8(0) as FrameType, payload: bytes.subarray(HEADER, wanted) };
+      have = [bytes.subarray(wanted)];
+      length -= wanted;
+    }
+  }
+  if (length > 0) throw garbled('the connection ended within a frame');
+}
+
+/** Of the next frame's payload, as soon as its header is there. */
+function sizeOf(pieces: Uint8Array[]): number {
+  const [first] = pieces;
+  const header =
+    first && first.length >= HEADER ? Buffer.from(first.subarray(0, HEADER)) : Buffer.concat(pieces);
+  const size = header.readUInt32BE(1);
+  if (!TYPES.has(header.readUInt8(0)) || size > MAX_PAYLOAD) throw garbled('this is no frame of an update');
+  return size;
+}
+
+function garbled(message: string): FwError {
+  return new FwError('transfer-garbled', message, {
+    expected: 'frames as src/update/transfer says',
+    remedy:
+      'Try again. If it stays so, fw and the device speak different versions: install by ssh HOST update < FILE.fw.',
+  });
+}

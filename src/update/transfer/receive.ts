@@ -1,0 +1,110 @@
+import { hash } from 'node:crypto';
+import { parseHead } from '../../archive/head.ts';
+import { readFirmware } from '../../archive/read.ts';
+import { unpackChunk } from '../../archive/unpack.ts';
+import { FwError } from '../../errors.ts';
+import type { Installation } from '../installation.ts';
+import type { ChunkId } from '../slot.ts';
+import type { Updater } from '../updater.ts';
+import { type ChunkFrame, parseChunk } from './chunk-frame.ts';
+import { encodeFrame, encodeJson, FRAME, type Frame, readFrames } from './frame.ts';
+import { rangesOf, type Wanted } from './messages.ts';
+import { applyPatch } from './patch.ts';
+
+/** What is told while a slot is read back: chunks. */
+export type OnProgress = (done: number, total: number) => void;
+
+/**
+ * Takes in a whole .fw, as `ssh HOST update < app.fw` sends it. Afterwards it is staged.
+ * @throws FwError with the codes of docs/fw-format.md and of the engine
+ */
+export async function receiveFile(
+  source: AsyncIterable<Uint8Array>,
+  updater: Updater,
+  via: string,
+  onProgress?: OnProgress,
+): Promise<void> {
+  let installation: Installation | undefined;
+  for await (const event of readFirmware(source, updater.reading)) {
+    if (event.type === 'manifest') installation = await updater.begin(event.head, via);
+    else await installation?.put(event.payload.name, event.chunkIndex, event.bytes);
+  }
+  if (!installation) throw new Error('a firmware without a manifest was read to its end');
+  await updater.complete(installation, onProgress);
+}
+
+/**
+ * Takes in what the slot lacks, from a sender that asks first. Afterwards it is staged.
+ * @param send what goes back to the sender
+ * @throws as `receiveFile`; `transfer-garbled`
+ */
+export async function receiveFrames(
+  source: AsyncIterable<Uint8Array>,
+  updater: Updater,
+  via: string,
+  send: (bytes: Uint8Array) => void,
+): Promise<void> {
+  const frames = readFrames(source);
+  const first = await frames.next();
+  const head = await parseHead(payloadOf(first.value ?? undefined, FRAME.head), updater.reading);
+  const installation = await updater.begin(head, via);
+  send(encodeJson(FRAME.want, wantedOf(installation, updater)));
+  while (installation.missing.length > 0) {
+    const { value } = await frames.next();
+    await take(parseChunk(payloadOf(value ?? undefined, FRAME.chunk)), installation, updater);
+  }
+  await updater.complete(installation, (done, total) => send(encodeJson(FRAME.progress, { done, total })));
+}
+
+/** The last word, when the machine goes down for the trial. */
+export const REBOOTING = encodeFrame(FRAME.rebooting, new Uint8Array());
+
+function payloadOf(frame: Frame | undefined, type: number): Buffer {
+  if (frame?.type === type) return frame.payload;
+  throw frame
+    ? new FwError('transfer-garbled', `a frame of type ${frame.type} came where one of type ${type} was due`)
+    : new FwError('transfer-ended', 'the connection ended before all had come', {
+        remedy: 'Send the firmware again: what is there already is not sent twice.',
+      });
+}
+
+function wantedOf(installation: Installation, updater: Updater): Wanted {
+  const missing: Wanted['missing'] = {};
+  for (const { name } of installation.head.manifest.payloads) {
+    const indexes = installation.missing
+      .filter(({ payload }) => payload.name === name)
+      .map(({ index }) => index);
+    if (indexes.length > 0) missing[name] = rangesOf(indexes);
+  }
+  const { uuid = '', version = '' } = updater.running ?? {};
+  return { running: { uuid, version }, missing };
+}
+
+async function take(frame: ChunkFrame, installation: Installation, updater: Updater): Promise<void> {
+  const { manifest, chunks } = installation.head;
+  const payload = manifest.payloads[frame.payload];
+  const chunk = chunks[frame.payload]?.[frame.index];
+  if (!payload || !chunk)
+    throw new FwError('transfer-garbled', `chunk ${frame.index} of payload ${frame.payload} does not exist`);
+  const bytes = await unpacked(frame, { payload, chunk, index: frame.index }, updater);
+  await installation.put(payload.name, frame.index, bytes);
+}
+
+async function unpacked(
+  { base, bytes }: ChunkFrame,
+  { payload, chunk, index }: ChunkId,
+  updater: Updater,
+): Promise<Uint8Array> {
+  if (!base) return unpackChunk(bytes, payload, chunk, index);
+  const patched = await applyPatch(bytes, await updater.readRunning(payload.name, base), chunk.size);
+  if (hash('sha256', patched, 'buffer').equals(chunk.sha256)) return patched;
+  throw new FwError(
+    'patch-does-not-fit',
+    `a difference of payload ${payload.name} does not give chunk ${index}`,
+    {
+      where: `payload/${payload.name}, chunk ${index}`,
+      expected: 'a difference to the firmware that runs here',
+      remedy: 'Send the whole file: ssh HOST update < FILE.fw.',
+    },
+  );
+}

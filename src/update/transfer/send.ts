@@ -1,0 +1,136 @@
+import type { Head } from '../../archive/head.ts';
+import type { FirmwareFile } from '../../archive/open.ts';
+import { FwError } from '../../errors.ts';
+import { encodeChunk } from './chunk-frame.ts';
+import { encodeFrame, FRAME, type Frame, readFrames } from './frame.ts';
+import { type Progress, parseProgress, parseRefusal, parseWanted, type Wanted } from './messages.ts';
+import { baseOf, makePatch } from './patch.ts';
+
+/** Both ways of a link to one device. */
+export interface Channel {
+  /** Resolves when more may be written. */
+  write(bytes: Uint8Array): Promise<void>;
+  incoming: AsyncIterable<Uint8Array>;
+}
+
+export interface SendOptions {
+  /** Opens the firmware that runs on the device, if it is at hand: differences to it are sent then. */
+  findOld?(uuid: string): Promise<FirmwareFile | undefined>;
+  onWanted?(wanted: Wanted, bytes: number): void;
+  /** Bytes of chunks sent, of those that are to be sent: before they are made small. */
+  onSent?(done: number, total: number): void;
+  onProgress?(progress: Progress): void;
+}
+
+export interface Sent {
+  /** Bytes that went to the device, frames and all. */
+  sent: number;
+  /** Bytes of the whole file. */
+  fileSize: number;
+  /** The firmware that ran when the update began. */
+  from: Wanted['running'];
+}
+
+/**
+ * Sends a firmware to a device, which then reboots into it.
+ * @throws FwError as the device refused it; `transfer-garbled`, `transfer-ended`
+ */
+export async function sendUpdate(
+  fw: FirmwareFile,
+  channel: Channel,
+  options: SendOptions = {},
+): Promise<Sent> {
+  let sent = 0;
+  const write = async (bytes: Uint8Array): Promise<void> => {
+    sent += bytes.length;
+    await channel.write(bytes);
+  };
+  const answers = readFrames(channel.incoming);
+  await write(encodeFrame(FRAME.head, fw.head.bytes));
+  const wanted = parseWanted(answerOf((await answers.next()).value ?? undefined, FRAME.want));
+  const chunks = chunksOf(fw.head, wanted);
+  const total = chunks.reduce((sum, { size }) => sum + size, 0);
+  options.onWanted?.(wanted, total);
+
+  const old = await options.findOld?.(wanted.running.uuid);
+  // What the device has to say while we send can only be that it refuses: it must not wait for the end of a slow link.
+  const next = answers.next();
+  const refused = next.then(({ value }) => value?.type === FRAME.refused);
+  try {
+    let done = 0;
+    for (const chunk of chunks) {
+      const bytes = await frameOf(fw, old, chunk);
+      if (await Promise.race([write(bytes).then(() => false), refused])) break;
+      done += chunk.size;
+      options.onSent?.(done, total);
+    }
+  } finally {
+    await old?.close();
+  }
+  for (let { value } = await next; ; { value } = await answers.next()) {
+    if (value?.type === FRAME.progress) options.onProgress?.(parseProgress(value.payload));
+    else {
+      answerOf(value ?? undefined, FRAME.rebooting);
+      return { sent, fileSize: fw.size, from: wanted.running };
+    }
+  }
+}
+
+interface Wish {
+  name: string;
+  payload: number;
+  index: number;
+  size: number;
+}
+
+function chunksOf({ manifest, chunks }: Head, { missing }: Wanted): Wish[] {
+  return manifest.payloads.flatMap(({ name }, payload) =>
+    (missing[name] ?? []).flatMap(([first, count]) =>
+      Array.from({ length: count }, (_, at) => {
+        const index = first + at;
+        const chunk = chunks[payload]?.[index];
+        if (!chunk)
+          throw new FwError(
+            'transfer-garbled',
+            `the device asks for chunk ${index} of ${name}, which does not exist`,
+          );
+        return { name, payload, index, size: chunk.size };
+      }),
+    ),
+  );
+}
+
+/** The smaller of the chunk as it is stored and its difference to what runs there. */
+async function frameOf(
+  fw: FirmwareFile,
+  old: FirmwareFile | undefined,
+  { name, payload, index }: Wish,
+): Promise<Uint8Array> {
+  const stored = await fw.readStored(name, index);
+  const plain = { payload, index, base: undefined, bytes: stored };
+  const base = old && hasPayload(old, name) ? baseOf(index, fw.chunks(name), old.chunks(name)) : undefined;
+  if (!old || !base) return encodeFrame(FRAME.chunk, encodeChunk(plain));
+  const { bytes } = await fw.readChunk(name, index);
+  const patch = await makePatch(bytes, await old.readRange(name, base));
+  return encodeFrame(
+    FRAME.chunk,
+    encodeChunk(patch.length < stored.length ? { payload, index, base, bytes: patch } : plain),
+  );
+}
+
+function hasPayload(fw: FirmwareFile, name: string): boolean {
+  return fw.manifest.payloads.some((payload) => payload.name === name);
+}
+
+function answerOf(frame: Frame | undefined, type: number): Buffer {
+  if (frame?.type === type) return frame.payload;
+  if (frame?.type === FRAME.refused) throw parseRefusal(frame.payload);
+  throw frame
+    ? new FwError(
+        'transfer-garbled',
+        `the device answers with a frame of type ${frame.type} where one of type ${type} was due`,
+      )
+    : new FwError('transfer-ended', 'the connection to the device has ended', {
+        remedy: 'Try again: what is there already is not sent twice.',
+      });
+}
