@@ -46,7 +46,7 @@ export { PoolError, PoolFullError, PoolTimeoutError } from './pool/errors.ts';
 export { type CheckoutOptions, namedPool, PoolLease, PoolRef, pool } from './pool/pool.ts';
 export type { PoolOptions, PoolStatus } from './pool/pool-server.ts';
 export type { PortLimits } from './port/cgroup.ts';
-export { PortBusyError, PortError, PortExitError } from './port/errors.ts';
+export { PortBusyError, PortError, PortExitError, PortFrameError } from './port/errors.ts';
 export type { OsExit, StopTimes } from './port/os-process.ts';
 export {
   type LineOptions,

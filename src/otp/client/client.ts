@@ -1,3 +1,4 @@
+import { MAX_TIMER_MS } from '../process/deadlines.ts';
 import { type ExitReason, thrownReason } from '../process/reason.ts';
 import { Server } from '../server/server.ts';
 
@@ -133,7 +134,7 @@ export abstract class Client<C> extends Server {
   #lookAgain(): void {
     const { healthMs } = this.#times;
     if (healthMs === Infinity) return;
-    this.#timer = setTimeout(() => void this.#look(), healthMs);
+    this.#timer = setTimeout(() => void this.#look(), Math.min(healthMs, MAX_TIMER_MS));
   }
 
   /** Beside the mailbox: a handler that hangs in the client must not hide that the client hangs. */
@@ -161,7 +162,9 @@ export abstract class Client<C> extends Server {
   #giveUp(reason: ClientError): void {
     this.stop(reason);
     const self = this.self.process();
-    if (self.alive) this.#timer = setTimeout(() => self.kill(reason), this.#times.disconnectMs);
+    const { disconnectMs } = this.#times;
+    if (!self.alive || disconnectMs === Infinity) return;
+    this.#timer = setTimeout(() => self.kill(reason), Math.min(disconnectMs, MAX_TIMER_MS));
   }
 
   async #disconnect(client: C): Promise<void> {
@@ -181,7 +184,7 @@ async function inTime<T>(promise: Promise<T>, ms: number, signal?: AbortSignal):
     return await Promise.race([
       promise,
       new Promise<never>((_, reject) => {
-        if (ms !== Infinity) timer = setTimeout(() => reject(LATE), ms);
+        if (ms !== Infinity) timer = setTimeout(() => reject(LATE), Math.min(ms, MAX_TIMER_MS));
         aborted = () => reject(signal?.reason);
         signal?.addEventListener('abort', aborted);
       }),

@@ -31,6 +31,11 @@ export class PortBusyError extends ReplyError {
   }
 }
 
+/** It cannot be sent as a frame: too large for this port, or a line with a line break in it. Nothing was sent. */
+export class PortFrameError extends ReplyError {
+  readonly code = 'port-frame';
+}
+
 /** The program has ended, and not with status 0. */
 export class PortExitError extends PortError {
   /** Undefined when a signal ended it. */

@@ -1,4 +1,4 @@
-import { PortError } from './errors.ts';
+import { PortError, PortFrameError } from './errors.ts';
 
 /** How a stream of bytes is cut into frames, and frames become bytes. */
 export interface Framing<F> {
@@ -6,7 +6,7 @@ export interface Framing<F> {
   push(bytes: Buffer, arrived: (frame: F) => void): void;
   /** The stream has ended: what is left over. @throws PortError 'port-frame' when a frame was cut off */
   end(): F[];
-  /** @throws PortError 'port-frame' when it cannot be sent as a frame */
+  /** @throws PortFrameError when it cannot be sent as a frame */
   encode(frame: F): Buffer;
 }
 
@@ -20,7 +20,7 @@ export function packets(lengthBytes: 1 | 2 | 4, maxFrame: number): Framing<Buffe
       while (pending.length >= lengthBytes) {
         const length = pending.peek().readUIntBE(0, lengthBytes);
         // Before its bytes come: a length that is garbage must not make memory out of nothing.
-        if (length > most) throw tooLong(`a frame of ${length} bytes`, most);
+        if (length > most) throw new PortError('port-frame', tooLong(`a frame of ${length} bytes`, most));
         if (pending.length < lengthBytes + length) break;
         arrived(pending.take(lengthBytes + length).subarray(lengthBytes));
       }
@@ -30,7 +30,7 @@ export function packets(lengthBytes: 1 | 2 | 4, maxFrame: number): Framing<Buffe
       throw new PortError('port-frame', `the output ended within a frame, ${pending.length} bytes into it`);
     },
     encode(frame) {
-      if (frame.length > most) throw tooLong(`a frame of ${frame.length} bytes`, most);
+      if (frame.length > most) throw new PortFrameError(tooLong(`a frame of ${frame.length} bytes`, most));
       const bytes = Buffer.allocUnsafe(lengthBytes + frame.length);
       bytes.writeUIntBE(frame.length, 0, lengthBytes);
       bytes.set(frame, lengthBytes);
@@ -51,18 +51,19 @@ export function lines(maxLine: number): Framing<string> {
     push(bytes, arrived) {
       let from = 0;
       for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, from)) {
-        if (pending.length + at - from > maxLine) throw tooLong('a line', maxLine);
+        if (pending.length + at - from > maxLine)
+          throw new PortError('port-frame', tooLong('a line', maxLine));
         pending.add(bytes.subarray(from, at));
         arrived(text(pending.take(pending.length)));
         from = at + 1;
       }
       pending.add(bytes.subarray(from));
-      if (pending.length > maxLine) throw tooLong('a line', maxLine);
+      if (pending.length > maxLine) throw new PortError('port-frame', tooLong('a line', maxLine));
     },
     end: () => (pending.length === 0 ? [] : [text(pending.take(pending.length))]),
     encode(line) {
-      if (line.includes('\n')) throw new PortError('port-frame', 'a line to be sent has a line break in it');
-      if (Buffer.byteLength(line) > maxLine) throw tooLong('a line', maxLine);
+      if (line.includes('\n')) throw new PortFrameError('a line to be sent has a line break in it');
+      if (Buffer.byteLength(line) > maxLine) throw new PortFrameError(tooLong('a line', maxLine));
       return Buffer.from(`${line}\n`);
     },
   };
@@ -75,8 +76,8 @@ export const raw: Framing<Buffer> = {
   encode: (bytes) => bytes,
 };
 
-function tooLong(what: string, most: number): PortError {
-  return new PortError('port-frame', `${what} is more than this port takes: ${most} bytes`);
+function tooLong(what: string, most: number): string {
+  return `${what} is more than this port takes: ${most} bytes`;
 }
 
 /**

@@ -8,7 +8,7 @@ import { named, type ServerRef } from '../server/ref.ts';
 import { start } from '../server/start.ts';
 import { child } from '../supervisor/child-spec.ts';
 import { startSupervisor, supervisor } from '../supervisor/supervisor.ts';
-import { PortExitError } from './errors.ts';
+import { PortExitError, PortFrameError } from './errors.ts';
 import { PortServer } from './port-server.ts';
 import { type Program, port } from './program.ts';
 
@@ -195,6 +195,17 @@ describe('a program as a child', () => {
     );
     expect(await named<Lengths>('own').call('of', 'abc')).toBe(3);
     await top.stop();
+  });
+
+  test('what cannot be a frame is the error of who sends it, and nobody else is told', async () => {
+    const spec = port({ command: 'sh', args: ['-c', COUNTER], line: 5, id: 'short' });
+    const ref = (await spec.start(undefined)) as ServerRef<Program<string>>;
+    await expect(ref.call('request', 'too long')).rejects.toMatchObject({ code: 'port-frame' });
+    await expect(ref.call('send', 'a\nb')).rejects.toBeInstanceOf(PortFrameError);
+    expect(await ref.call('request', 'short')).toBe('5');
+    expect(crashes).toEqual([]);
+    ref.exit('shutdown');
+    await ref.ended();
   });
 
   test('a request that is not answered ends it: the next answer would be the wrong one', async () => {

@@ -145,8 +145,8 @@ export class Port<F> {
 
   /**
    * Sends a frame. Fulfilled when the program's pipe has taken it: who waits for that is as fast as the program reads.
-   * @throws PortBusyError when too much waits already; PortError when the program has ended or closed its input, or the
-   *   frame cannot be one
+   * @throws PortBusyError when too much waits already; PortFrameError when it cannot be a frame; PortError when the program
+   *   has ended or closed its input
    */
   send(frame: F): Promise<void> {
     const { input } = this.#os;

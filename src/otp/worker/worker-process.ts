@@ -1,4 +1,5 @@
 import { type ResourceLimits, Worker } from 'node:worker_threads';
+import { MAX_TIMER_MS } from '../process/deadlines.ts';
 import { ReplyError, UnknownMessageError } from '../process/errors.ts';
 import type { Message } from '../process/message.ts';
 import type { Process } from '../process/process.ts';
@@ -98,7 +99,7 @@ class WorkerProxy extends Server {
           new WorkerError('WorkerError', 'worker-timeout', `'${name}' took longer than ${timeoutMs} ms`),
         );
       };
-      const timer = timeoutMs === Infinity ? undefined : setTimeout(late, timeoutMs);
+      const timer = timeoutMs === Infinity ? undefined : setTimeout(late, Math.min(timeoutMs, MAX_TIMER_MS));
       this.#waiting = { resolve, reject, timer, unanswered };
     });
   }
