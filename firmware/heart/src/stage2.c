@@ -20,7 +20,7 @@
 #include "cgroup.h"
 #include "log.h"
 #include "record.h"
-#include "shell.h"
+#include "services.h"
 #include "shutdown.h"
 #include "supervise.h"
 #include "util.h"
@@ -35,10 +35,9 @@
 static struct boot boot;
 static struct watchdog dog;
 static struct record record;
-static struct shell shell;
 static struct shutdown down;
 static struct supervised hearthd;
-static int64_t next_record;
+static int64_t next_record, next_service;
 static bool starving;
 
 static void hearthd_child(void) {
@@ -77,8 +76,8 @@ static void set_up_system(void) {
     size_t length = strcspn(name, "\n");
     if (length && sethostname(name, length) < 0) say("cannot set the host name: %s", strerror(errno));
   }
-  /* An unprivileged app may listen on port 80: there is no other user on the device to guard it from. */
-  write_text("/proc/sys/net/ipv4/ip_unprivileged_port_start", 0, "0");
+  /* An unprivileged app may listen on port 80: no other user is to be guarded from it. SSH's own port is not for it. */
+  write_text("/proc/sys/net/ipv4/ip_unprivileged_port_start", 0, "23");
   /* Ctrl-Alt-Del becomes SIGINT to us. */
   reboot(RB_DISABLE_CAD);
   setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
@@ -109,7 +108,7 @@ static void reap(int64_t now) {
   pid_t pid;
   while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
     if (pid == hearthd.pid) supervise_died(&hearthd, status, now);
-    if (pid == shell.pid) shell_died(&shell, now);
+    if (down.step == SHUTDOWN_NOT_YET) services_died(pid, now);
     shutdown_died(&down, pid);
   }
 }
@@ -168,7 +167,7 @@ static void tick(int64_t now) {
     shutdown_begin(&down, RB_AUTOBOOT, why, &hearthd, now);
   }
   if (down.step == SHUTDOWN_NOT_YET) {
-    shell_tick(&shell, now);
+    next_service = services_tick(now);
     if (now >= next_record) {
       next_record = now + HOUR_MS;
       record_write_hourly(&record);
@@ -181,7 +180,7 @@ static void tick(int64_t now) {
 
 static int64_t next_due(void) {
   int64_t due = earlier(starving ? NEVER : dog.due, hearthd.due);
-  return earlier(due, down.step == SHUTDOWN_NOT_YET ? earlier(shell.due, next_record) : down.due);
+  return earlier(due, down.step == SHUTDOWN_NOT_YET ? earlier(next_service, next_record) : down.due);
 }
 
 _Noreturn static void loop(int signals) {
@@ -223,7 +222,7 @@ int stage2(void) {
     say("WARNING: this firmware is signed with Hearth's public example key: anyone can sign for it");
   int64_t now = now_ms();
   next_record = now + HOUR_MS;
-  shell_init(&shell, strcmp(boot.console, "shell") == 0 ? boot.shell : "", now);
+  services_begin(strcmp(boot.console, "shell") == 0 ? boot.shell : "", now);
   hearthd = (struct supervised){.name = "hearthd",
                                 .argv = argv,
                                 .beat_seconds = boot.beat_seconds,

@@ -28,7 +28,8 @@ mknod dev/zero c 1 5
 mknod dev/random c 1 8
 mknod dev/urandom c 1 9
 mount -t overlay usr -o "lowerdir=$NODE:/usr,upperdir=upper,workdir=work" usr
-mkdir -p usr/lib/hearth
+mkdir -p usr/lib/hearth usr/sbin
+if [ -e "$FILES/dropbear" ]; then cp "$FILES/dropbear" usr/sbin/dropbear; fi
 ln -s usr/bin bin
 ln -s usr/lib lib
 ln -s usr/lib64 lib64
@@ -56,9 +57,10 @@ export interface Device {
   petted: number;
 }
 
-/** A blank device. `hearthd` is the program that stands for hearthd; `etc` are files of the root's /etc. */
+/** A blank device. `hearthd` and `dropbear` are the programs that stand for those; `etc` are files of the root's /etc. */
 export function device(options: {
   hearthd: string;
+  dropbear?: string;
   watchdog?: boolean;
   etc?: Record<string, string>;
 }): Device {
@@ -75,6 +77,7 @@ export function device(options: {
   });
   writeFileSync(join(files, 'disk'), Buffer.alloc(HEART_STATE.offsets[1] + 4096));
   writeFileSync(join(files, 'hearthd.mjs'), options.hearthd);
+  if (options.dropbear) writeFileSync(join(files, 'dropbear'), options.dropbear, { mode: 0o755 });
   if (options.watchdog === false) return { files, terminal, petted: -1 };
   execFileSync('mkfifo', [join(files, 'watchdog0')]);
   const petted = openSync(join(files, 'watchdog0'), constants.O_RDWR | constants.O_NONBLOCK);

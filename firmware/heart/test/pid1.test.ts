@@ -1,5 +1,15 @@
 /** Stage 2 as the real PID 1 of a namespace: supervision, petting, reaping, the way down, and the next boot. */
-import { closeSync, constants, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -86,7 +96,9 @@ describe.skipIf(!possible)('PID 1', () => {
     expect(lines.filter((line) => order.includes(line))).toEqual(order);
     const second = await boot(heart, d, CMDLINE);
     await said(d, `[hearth] last reset: ${verb}: new firmware`);
-    expect(read(`${second.root}/run/hearth/boot`)).toContain(`RESET_CAUSE=${verb}: new firmware\n`);
+    await until('the cause in the boot file', () =>
+      read(`${second.root}/run/hearth/boot`).includes(`RESET_CAUSE=${verb}: new firmware\n`),
+    );
   });
 
   test('without a reason file the reason is the signal and who sent it', async () => {
@@ -128,6 +140,62 @@ describe.skipIf(!possible)('PID 1', () => {
     await until('the app’s group is dead', () => !alive(app));
     await until('hearthd’s group is dead', () => !alive(own));
     expect(alive(net)).toBe(true);
+  });
+
+  test('the SSH daemon starts when its host key is there, outlives hearthd, is started again, and goes down with the rest', async () => {
+    const d = device({
+      hearthd: ORDERLY,
+      dropbear: '#!/bin/bash\necho "dropbear speaks" >&2\n[ -e /run/broken ] && exit 1\nexec sleep 1004\n',
+    });
+    const b = await boot(heart, d, CMDLINE);
+    await said(d, 'hearthd is up');
+    const daemon = (not = 0) =>
+      until('the SSH daemon', () =>
+        b.children().find((pid) => pid !== not && read(`/proc/${pid}/cmdline`) === 'sleep\x001004\0'),
+      );
+    expect(b.children()).toEqual([await b.hearthd()]);
+    mkdirSync(`${b.root}/run/hearth/ssh`);
+    writeFileSync(`${b.root}/run/hearth/ssh/host_key`, '');
+    const first = await daemon();
+    expect(read(`/proc/${first}/cgroup`)).toMatch(/^0::.*\/ssh$/m);
+    expect(read(join(d.files, 'kmsg'))).toContain('dropbear speaks\n');
+    const hearthd = await b.hearthd();
+    process.kill(hearthd, 'SIGKILL');
+    await b.hearthd(hearthd);
+    expect(alive(first)).toBe(true);
+    process.kill(first, 'SIGKILL');
+    const second = await daemon(first);
+    expect(console(d)).toContain('[hearth] the SSH daemon has ended: starting it again in 1 s\n');
+    writeFileSync(`${b.root}/run/broken`, '');
+    process.kill(second, 'SIGKILL');
+    await said(d, 'the SSH daemon has ended: starting it again in 4 s');
+    rmSync(`${b.root}/run/broken`);
+    await daemon(second);
+    process.kill(b.init, 'SIGTERM');
+    expect(await b.ended).toBe('SIGHUP');
+    expect(console(d)).not.toMatch(/going down[\s\S]*starting it again/);
+  });
+
+  test('the daemon is Dropbear, by keys only, with heart behind it; its port is not for the app', async () => {
+    const d = device({
+      hearthd: `${ORDERLY}
+        import { mkdirSync } from 'node:fs';
+        mkdirSync('/run/hearth/ssh');
+        writeFileSync('/run/hearth/ssh/host_key', '');`,
+      dropbear: '#!/bin/bash\nprintf "<%s>" "$@" > /run/asked\nexec sleep 1005\n',
+    });
+    const b = await boot(sanitized, d, CMDLINE);
+    expect(await until('its arguments', () => read(`${b.root}/run/asked`) || false)).toBe(
+      '<-F><-E><-s><-j><-k><-p><22><-W><1048576><-K><15><-r></run/hearth/ssh/host_key><-D></run/hearth/ssh><-c></sbin/heart attach>',
+    );
+    const port = execFileSync('nsenter', [
+      '-t',
+      String(b.init),
+      '-n',
+      'cat',
+      '/proc/sys/net/ipv4/ip_unprivileged_port_start',
+    ]);
+    expect(String(port)).toBe('23\n');
   });
 
   test('whatever loses its parent is reaped', async () => {
