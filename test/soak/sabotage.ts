@@ -38,11 +38,8 @@ export const SABOTAGES: Readonly<Record<string, (ledger: Ledger) => unknown>> = 
   },
   unanswered: (ledger) => void ledger.call('never', 100, new Promise(() => {})),
   late: (ledger) => void ledger.call('late', 100, new Promise((resolve) => setTimeout(resolve, 3_500))),
-  /** Sleeps: a loop that computes would also be one that waits for a processor. */
-  loop: () =>
-    void setTimeout(() => {
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5_000);
-    }, TICK_MS),
+  /** Sleeps: it must be seen on a machine that has nothing to do, too. */
+  loop: () => void setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5_000), 500),
   /** A restart that nobody was told of. */
   restart: () =>
     void setTimeout(() => {

@@ -59,7 +59,10 @@ export interface MemoryBound {
   perMinute: number;
 }
 export const HEAP_BOUND: MemoryBound = { once: 2 * MIB, perMinute: 64 * 1024 };
-export const RSS_BOUND: MemoryBound = { once: 48 * MIB, perMinute: 512 * 1024 };
+export const RSS_BOUND: MemoryBound = { once: 32 * MIB, perMinute: 512 * 1024 };
+/** In the first minutes the collector's spaces, and the allocator's, grow to what the load needs. */
+const RSS_WARMING: MemoryBound = { once: 192 * MIB, perMinute: 0 };
+const RSS_WARM_MS = 180_000;
 /** So long may the event loop stand: far more than it does, as the machine may have other things to do. */
 export const LOOP_BOUND_MS = 4_000;
 /** A zombie is what its parent has not waited for as long as this. */
@@ -90,7 +93,7 @@ export function verdicts(of: Findings): Verdict[] {
     flat(
       'the resident memory is flat',
       samples.map(({ atMs, rss }) => [atMs, rss]),
-      RSS_BOUND,
+      (samples.at(-1)?.atMs ?? 0) < RSS_WARM_MS ? RSS_WARMING : RSS_BOUND,
     ),
     none('at rest all is as it was in the beginning', differences, `${rests.length} rests`),
     none('no zombie is older than a second', zombies.map(describeZombie), `${samples.length} looks`),
