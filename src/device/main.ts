@@ -1,6 +1,7 @@
 /** hearthd: `fw build` bundles this file to /usr/lib/hearth/hearthd.mjs. It puts the tree of services on a device, and starts it. */
 
 import './early.ts';
+import { setImmediate } from 'node:timers/promises';
 import { supervisedApp } from '../otp/supervisor/supervised-app.ts';
 import { killApp, letGo } from './app/command.ts';
 import { tellOfApp } from './app/story.ts';
@@ -67,6 +68,8 @@ async function stop(): Promise<void> {
 process.on('SIGTERM', () => void stop());
 process.on('SIGINT', () => void stop());
 
+// A beat that is due goes out here: on a slow board all of this has taken its time, and the start of the tree is one piece, too.
+await setImmediate();
 await tree.start().catch(fail);
 const failure = await tree.ended();
 if (!stopping) fail(failure ?? 'its services have ended');
