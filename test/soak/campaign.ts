@@ -14,11 +14,9 @@ const ARCH = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
 const HEART = join(import.meta.dirname, `../../firmware/heart/prebuilt/${ARCH}/heart`);
 const PROGRAM = join(import.meta.dirname, 'program.ts');
 const SAMPLE_MS = 1_000;
-/** What is left of a program may take so long to be gone. */
-const GONE_MS = 15_000;
-/** A program that should have ended by itself: after its last word, and if that never comes. */
-const END_MS = 10_000;
+/** A program that has not said its last word. */
 const HUNG_MS = 120_000;
+const CALM_SECONDS = 20;
 /** Long enough for a victim never to come to its own end. */
 const FOR_EVER_SECONDS = 86_400;
 
@@ -29,7 +27,7 @@ export interface Campaign {
   roundSeconds: number;
   /** From one program that is killed with all that it has to the next. */
   victimSeconds: number;
-  /** How long everything may take to be as it was in the beginning; the default is 20. */
+  /** How long everything may take to be as it was: at a rest, and when the program has ended; the default is 20. */
   calmSeconds?: number;
   /** Faults that are put in, to see verdicts fail. */
   sabotage?: readonly string[];
@@ -43,6 +41,7 @@ export async function campaign(plan: Campaign): Promise<Findings> {
   const folder = mkdtempSync(join(tmpdir(), 'hearth-soak-'));
   const findings = nothing();
   const over = new AbortController();
+  const calmMs = (plan.calmSeconds ?? CALM_SECONDS) * 1_000;
   const program = begin(folder, 'program', plan);
   const zombies = new ZombieWatch(() => descendants(program.pid ?? 0));
   try {
@@ -51,7 +50,7 @@ export async function campaign(plan: Campaign): Promise<Findings> {
     const hung = setTimeout(() => program.kill('SIGKILL'), plan.seconds * 2_000 + HUNG_MS);
     let late: NodeJS.Timeout | undefined;
     void said(program, 'end').then(() => {
-      late = setTimeout(() => program.kill('SIGKILL'), END_MS);
+      late = setTimeout(() => program.kill('SIGKILL'), calmMs);
     });
     await Promise.race([said(program, 'up'), ended]);
     const besides = [
@@ -65,7 +64,7 @@ export async function campaign(plan: Campaign): Promise<Findings> {
     over.abort();
     await Promise.all(besides);
     findings.zombies = zombies.stop();
-    findings.orphans = await gone(() => [
+    findings.orphans = await gone(calmMs, () => [
       ...marked(join(folder, 'program')).map(described),
       ...cgroupsOf(program.pid ?? 0),
     ]);
@@ -87,7 +86,7 @@ function nothing(): Findings {
 function begin(
   folder: string,
   name: string,
-  { seed, seconds, roundSeconds, calmSeconds = 20, sabotage = [] }: Campaign,
+  { seed, seconds, roundSeconds, calmSeconds = CALM_SECONDS, sabotage = [] }: Campaign,
 ): ChildProcess {
   const own = join(folder, name);
   mkdirSync(own);
@@ -171,7 +170,7 @@ async function victims(
     const had = marked(join(folder, name)).length;
     victim.kill('SIGKILL');
     await ended;
-    const left = await gone(() => [
+    const left = await gone(CALM_SECONDS * 1_000, () => [
       ...marked(join(folder, name)).map(described),
       ...cgroupsOf(victim.pid ?? 0),
     ]);
@@ -181,8 +180,8 @@ async function victims(
 }
 
 /** What is still there when everything should have been gone for long. */
-async function gone(look: () => string[]): Promise<string[]> {
-  const until = performance.now() + GONE_MS;
+async function gone(withinMs: number, look: () => string[]): Promise<string[]> {
+  const until = performance.now() + withinMs;
   for (;;) {
     const left = look();
     if (left.length === 0 || performance.now() > until) return left;

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { named, openPort, start, timer } from '../../src/otp/index.ts';
+import { named, namedSupervisor, openPort, start, timer } from '../../src/otp/index.ts';
 import { report } from '../../src/otp/process/reports.ts';
 import type { Ledger } from './ledger.ts';
 import { Subject } from './subject.ts';
@@ -13,8 +13,8 @@ const kept: unknown[] = [];
 export const SABOTAGES: Readonly<Record<string, (ledger: Ledger) => unknown>> = {
   /** A server that monitors another again and again. */
   monitor: () => every(() => named<Subject>('a0').cast('watch', named<Subject>('ticker'), false)),
-  /** A server that nobody stops. */
-  process: () => void start(Subject, { args: [{}] }).catch(() => {}),
+  /** A server that nobody stops; started late, for nothing to crash it. */
+  process: () => () => void start(Subject, { args: [{}] }).catch(() => {}),
   timer: () => void timer.sendEvery(60_000, named<Subject>('a0'), 'leaks'),
   descriptor: () => {
     const fd = openSync('/dev/null', 'r');
@@ -40,13 +40,13 @@ export const SABOTAGES: Readonly<Record<string, (ledger: Ledger) => unknown>> = 
   late: (ledger) => void ledger.call('late', 100, new Promise((resolve) => setTimeout(resolve, 3_500))),
   /** Sleeps: it must be seen on a machine that has nothing to do, too. */
   loop: () => void setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5_000), 500),
-  /** A restart that nobody was told of. */
+  /** Ends that nothing was restarted after; again and again, as the supervisor itself may be replaced. */
   restart: () =>
-    void setTimeout(() => {
-      const process = named('one_for_one').find();
+    every(() => {
+      const process = namedSupervisor('one_for_one').find();
       if (process)
         report({ kind: 'supervisor', process, what: 'child_terminated', child: 'a0', reason: 'normal' });
-    }, TICK_MS),
+    }),
   complaint: (ledger) => ledger.complain('on purpose'),
 };
 
