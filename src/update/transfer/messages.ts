@@ -29,7 +29,8 @@ export const parseProgress = (payload: Uint8Array): Progress => parsed(progress,
 
 /** The device's complaint, as an error of ours. */
 export function parseRefusal(payload: Uint8Array): FwError {
-  const { code, message, where, expected, remedy } = parsed(refusal, payload);
+  const error = parsed(refusal, payload);
+  const { code, message, where, expected, remedy } = error;
   return new FwError(code, message, {
     ...(where === undefined ? {} : { where }),
     ...(expected === undefined ? {} : { expected }),
