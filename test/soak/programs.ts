@@ -50,6 +50,11 @@ async function answered(port: Port<Buffer>): Promise<void> {
   await port.receive(ANSWER_MS);
 }
 
+/** Its guard was killed in the very moment of its start, and it refused to run without one. */
+function unguarded(failure: PortError | undefined): boolean {
+  return failure instanceof PortExitError && (failure.status === 125 || failure.signal === 'SIGPIPE');
+}
+
 const sh = (code: string) => ({ command: 'sh', args: ['-c', code], stop: STOP });
 
 export const programActions: readonly Action[] = [
@@ -68,13 +73,14 @@ export const programActions: readonly Action[] = [
         const frames = Array.from({ length: random.between(1, 30) }, () =>
           Buffer.alloc(random.below(packet === 1 ? 256 : 5_000), random.below(256)),
         );
-        const sent = Promise.all(frames.map((frame) => port.send(frame)));
-        for (const frame of frames) {
-          const got = await port.receive(ANSWER_MS);
-          if (!got?.equals(frame))
-            ledger.complain(`a frame of ${frame.length} bytes came back as ${got?.length}`);
-        }
-        await sent;
+        const come = async (): Promise<void> => {
+          for (const frame of frames) {
+            const got = await port.receive(ANSWER_MS);
+            if (!got?.equals(frame))
+              ledger.complain(`a frame of ${frame.length} bytes came back as ${got?.length}`);
+          }
+        };
+        await Promise.all([come(), ...frames.map((frame) => port.send(frame))]);
       });
       await ledger.call('port stop', ANSWER_MS, port.stop());
     },
@@ -98,9 +104,7 @@ export const programActions: readonly Action[] = [
       if (!port) return;
       const failure = await ledger.call('port ended', ANSWER_MS, port.ended);
       const told = failure instanceof PortExitError ? failure.status : 0;
-      // 125 and a broken pipe: its guard was killed in that very moment, and it refused to run without.
-      if (told !== status && told !== 125 && status !== undefined)
-        ledger.complain(`${code}: ended with ${failure}`);
+      if (told !== status && !unguarded(failure)) ledger.complain(`${code}: ended with ${failure}`);
     },
   },
   {
