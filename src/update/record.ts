@@ -1,4 +1,5 @@
 import type { Slot } from '../archive/variants.ts';
+import { compareVersions, isVersion } from '../archive/version.ts';
 
 /** What the environment remembers between boots of an update: docs/update.md. Everything else is read from the disk itself. */
 export interface UpdateRecord {
@@ -76,11 +77,18 @@ export function envOf(record: UpdateRecord): Map<string, string> {
     const { validated, ...rest } = facts;
     for (const [key, value] of Object.entries(rest)) put(`${slot}.${key}`, value);
     if (validated) put(`${slot}.validated`, 1);
+    if (mayFallBack(facts, floor)) put(`${slot}.fallback`, 1);
   }
   if (update) for (const [key, value] of Object.entries(update)) put(`update.${key}`, value);
   if (last) for (const [key, value] of Object.entries(last)) put(`last.${key}`, value);
   put('floor', floor);
   return env;
+}
+
+/** Whether heart may boot a slot by itself when the other one does not come up. It reads the answer: C compares no versions. */
+function mayFallBack({ validated, version }: SlotRecord, floor: string | undefined): boolean {
+  if (!validated || floor === undefined) return validated;
+  return isVersion(version) && isVersion(floor) && compareVersions(version, floor) >= 0;
 }
 
 function slotIn(text: string | undefined): Slot | undefined {

@@ -9,6 +9,11 @@
 #define HEART_STATE_OFFSET_1 (7 * MIB)
 #define HEART_STATE_SIZE SECTOR
 
+/* The update's environment, two copies. */
+#define ENV_OFFSET_0 (1 * MIB)
+#define ENV_OFFSET_1 (5 * MIB)
+#define ENV_SIZE (16 * 1024)
+
 #define PARTITION_ROOT_A "hearth-root-a"
 #define PARTITION_ROOT_B "hearth-root-b"
 #define PARTITION_DATA "hearth-data"

@@ -15,6 +15,7 @@ static const char usage[] =
     "usage: heart exec [OPTIONS] -- PROGRAM [ARG...]     become PROGRAM, with what the options say\n"
     "       heart attach [SOCKET]                        join an SSH session to hearthd\n"
     "       heart wait PID                               until that process has ended\n"
+    "       heart one-shot a|b                           the next boot, and only that one, is from this slot\n"
     "       heart resize-part DISK NUMBER START SIZE     tell the kernel a partition's new place (bytes)\n"
     "       heart test-watchdog                          make PID 1 stop petting the watchdog\n"
     "       heart -- PROGRAM [ARG...]                    run PROGRAM, supervised\n"
@@ -23,6 +24,7 @@ static const char usage[] =
 static const struct { const char *name; int (*run)(char **argv); } verbs[] = {
     {"attach", verb_attach},
     {"exec", verb_exec},
+    {"one-shot", verb_one_shot},
     {"resize-part", verb_resize_part},
     {"test-watchdog", verb_test_watchdog},
     {"wait", verb_wait},

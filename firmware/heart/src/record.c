@@ -63,6 +63,7 @@ void record_boot(struct record *record, const char *disk, bool by_watchdog, char
   int fd = open_disk(record);
   bool known = fd >= 0 && state_read(fd, &record->state);
   state_cause(&record->state, known, by_watchdog, cause, size);
+  record->failed = state_begin(&record->state, by_watchdog);
   if (known) mix_seed(record->state.seed);
   raise_clock(record->state.time);
   if (fd < 0) return;
@@ -77,7 +78,7 @@ void record_write(struct record *record, enum phase phase, const char *reason) {
   close(fd);
 }
 
-void record_write_hourly(struct record *record) {
+void record_write_aside(struct record *record) {
   if (!record->disk[0]) return;
   pid_t pid = fork();
   if (pid == 0) {

@@ -6,6 +6,7 @@
 struct record {
   char disk[64]; /* "" when the boot file names none: then nothing is kept */
   struct state state;
+  bool failed; /* the last run ended by itself before it was ready */
 };
 
 /*
@@ -18,4 +19,4 @@ void record_boot(struct record *record, const char *disk, bool by_watchdog, char
 void record_write(struct record *record, enum phase phase, const char *reason);
 
 /* The same, "running", in a process of its own: PID 1 must not wait for a disk while the device works. */
-void record_write_hourly(struct record *record);
+void record_write_aside(struct record *record);

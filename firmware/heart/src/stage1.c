@@ -16,6 +16,7 @@
 #include "boot.h"
 #include "disk.h"
 #include "efivar.h"
+#include "fallback.h"
 #include "layout.h"
 #include "log.h"
 #include "modules.h"
@@ -36,7 +37,7 @@ struct stage1 {
   struct watchdog dog;
   int uevents;
   char loader_uuid[64];
-  char disk[32], root[48], data[48];
+  char disk[32], root[48], data[48]; /* disk: as far as is known, until there is a root */
   char stranger[192]; /* the last root that was another firmware's */
   enum table_kind kind;
 };
@@ -90,8 +91,8 @@ static void arm_watchdog(struct stage1 *s) {
 /* On UEFI only the boot loader knows which slot it started, and from which disk. */
 static void read_loader_variables(struct stage1 *s) {
   char entry[128];
-  if (access("/sys/firmware/efi/efivars", F_OK) < 0) return;
-  mount_at("efivarfs", "/sys/firmware/efi/efivars", "efivarfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+  if (access(EFIVARS, F_OK) < 0) return;
+  mount_at("efivarfs", EFIVARS, "efivarfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
   efi_loader_variable("LoaderDevicePartUUID", s->loader_uuid, sizeof s->loader_uuid);
   if (efi_loader_variable("LoaderEntrySelected", entry, sizeof entry) && strncasecmp(entry, "slot-", 5) == 0 &&
       (entry[5] == 'a' || entry[5] == 'b') && !(entry[6] >= 'a' && entry[6] <= 'z'))
@@ -117,8 +118,9 @@ static bool try_disk(struct stage1 *s, const char *name, bool only_own) {
   table_read_disk(name, s->loader_uuid, &table);
   if (table.kind == TABLE_NONE || (only_own && !table.booted_from)) return false;
   partition_node(name, s->boot.slot[0] == 'a' ? table.root_a : table.root_b, node, sizeof node);
-  if (!try_root(s, node)) return false;
-  snprintf(s->disk, sizeof s->disk, "/dev/%s", name);
+  bool found = try_root(s, node);
+  if (found || table.booted_from || !s->loader_uuid[0]) snprintf(s->disk, sizeof s->disk, "/dev/%s", name);
+  if (!found) return false;
   snprintf(s->root, sizeof s->root, "%s", node);
   if (table.data) partition_node(name, table.data, s->data, sizeof s->data);
   s->kind = table.kind;
@@ -144,6 +146,19 @@ static bool try_disks(struct stage1 *s, bool only_own) {
   return found;
 }
 
+/* Counts it as stage 2 does its own failures: a slot whose root is damaged must not be booted for ever. */
+_Noreturn static void no_root(struct stage1 *s, const char *why) {
+  struct record record;
+  char cause[REASON_SIZE];
+  say("no root: %s", why);
+  record_boot(&record, s->disk, s->dog.caused_reset, cause, sizeof cause);
+  const char *rescue = last_resort(&record, s->boot.slot[0]);
+  if (rescue) say("%d boots in a row have failed, and %s", record.state.failures, rescue);
+  record.state.bits |= RUN_GAVE_UP;
+  record_write(&record, PHASE_DOWN, "reboot: no root");
+  boot_failed(why);
+}
+
 /* Looks after every driver: what the root does not need, hearthd loads later, beside other work. */
 static void find_root(struct stage1 *s) {
   int64_t start = now_ms();
@@ -157,7 +172,7 @@ static void find_root(struct stage1 *s) {
     int64_t now = now_ms();
     bool only_own = s->loader_uuid[0] && now - start < OWN_DISK_WITHIN_MS;
     if (try_disks(s, only_own)) return;
-    if (now - start > ROOT_WITHIN_MS) boot_failed(s->stranger[0] ? s->stranger : "no disk holds this firmware's root");
+    if (now - start > ROOT_WITHIN_MS) no_root(s, s->stranger[0] ? s->stranger : "no disk holds this firmware's root");
     struct pollfd event = {.fd = s->uevents, .events = POLLIN};
     if (!more) poll(&event, 1, poll_timeout(earlier(now + LOOK_EVERY_MS, s->dog.due), now));
   }

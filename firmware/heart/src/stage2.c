@@ -18,6 +18,7 @@
 
 #include "boot.h"
 #include "cgroup.h"
+#include "fallback.h"
 #include "log.h"
 #include "record.h"
 #include "services.h"
@@ -29,6 +30,10 @@
 #define HOUR_MS 3600000
 /* Node has to start and read its bundle from a slow card before it can beat. */
 #define FIRST_BEAT_MS 60000
+/* In rescue: a reboot would change nothing any more, and whoever looks after the device needs it up. */
+#define RESCUE_RESTART_MS 60000
+/* hearthd makes it when the app was healthy once. */
+#define READY_FILE "/run/hearth/ready"
 /* `heart test-watchdog` sends this to PID 1. */
 #define SIGNAL_STARVE SIGQUIT
 
@@ -38,6 +43,7 @@ static struct record record;
 static struct shutdown down;
 static struct supervised hearthd;
 static int64_t next_record, next_service;
+static const char *rescue; /* why there is no way out of it; NULL: it is none */
 static bool starving;
 
 static void hearthd_child(void) {
@@ -93,14 +99,26 @@ static void warm_up(void) {
   _exit(0);
 }
 
-static void tell_reset_cause(void) {
-  char text[2048] = "", disk[64] = "", cause[REASON_SIZE], line[REASON_SIZE + 16];
+static void begin_run(void) {
+  char text[2048] = "", disk[64] = "", slot[2] = "", cause[REASON_SIZE], line[2 * REASON_SIZE];
   read_text(BOOT_FILE, text, sizeof text);
   find_value(text, "DISK", disk, sizeof disk);
+  find_value(text, "SLOT", slot, sizeof slot);
   record_boot(&record, disk, dog.caused_reset, cause, sizeof cause);
   say("last reset: %s", cause);
-  snprintf(line, sizeof line, "RESET_CAUSE=%s\n", cause);
+  rescue = last_resort(&record, slot[0]);
+  if (rescue) say("rescue: %d boots in a row have failed, and %s; staying up", record.state.failures, rescue);
+  snprintf(line, sizeof line, "RESET_CAUSE=%s\n%s%s%s", cause, rescue ? "RESCUE=" : "", rescue ? rescue : "",
+           rescue ? "\n" : "");
   write_text(BOOT_FILE, O_APPEND, line);
+}
+
+/* A run that was ready once has not failed, however it ends. */
+static void note_ready(void) {
+  if ((record.state.bits & RUN_READY) || access(READY_FILE, F_OK) < 0) return;
+  record.state.bits = RUN_READY;
+  record.state.failures = 0;
+  record_write_aside(&record);
 }
 
 static void reap(int64_t now) {
@@ -161,8 +179,13 @@ _Noreturn static void leave(void) {
 static void tick(int64_t now) {
   if (!starving) watchdog_tick(&dog, now);
   supervise_tick(&hearthd, now);
-  if (hearthd.gave_up && down.step == SHUTDOWN_NOT_YET) {
+  note_ready();
+  if (hearthd.gave_up && rescue && hearthd.pid == 0) {
+    say("rescue: hearthd is started again in %d s", RESCUE_RESTART_MS / 1000);
+    supervise_begin(&hearthd, now + RESCUE_RESTART_MS);
+  } else if (hearthd.gave_up && down.step == SHUTDOWN_NOT_YET) {
     char why[64];
+    record.state.bits |= RUN_GAVE_UP;
     snprintf(why, sizeof why, "hearthd %s", hearthd.gave_up);
     shutdown_begin(&down, RB_AUTOBOOT, why, &hearthd, now);
   }
@@ -170,7 +193,7 @@ static void tick(int64_t now) {
     next_service = services_tick(now);
     if (now >= next_record) {
       next_record = now + HOUR_MS;
-      record_write_hourly(&record);
+      record_write_aside(&record);
     }
   } else {
     shutdown_tick(&down, &hearthd, alone(), now);
@@ -217,7 +240,7 @@ int stage2(void) {
   unsetenv(WATCHDOG_FD_VARIABLE);
   if (signals < 0) boot_failed("no signalfd");
   set_up_system();
-  tell_reset_cause();
+  begin_run();
   if (access("/etc/hearth/example-key", F_OK) == 0)
     say("WARNING: this firmware is signed with Hearth's public example key: anyone can sign for it");
   int64_t now = now_ms();

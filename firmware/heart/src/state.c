@@ -22,6 +22,8 @@ static bool parse(const uint8_t *s, struct state *state) {
   state->sequence = le64(s + 16);
   state->time = (int64_t)le64(s + 24);
   state->phase = (enum phase)le32(s + 32);
+  state->failures = s[36];
+  state->bits = s[37];
   memcpy(state->seed, s + 40, SEED_SIZE);
   memcpy(state->reason, s + 104, REASON_SIZE);
   state->reason[REASON_SIZE - 1] = 0;
@@ -49,6 +51,8 @@ bool state_write(int fd, struct state *state) {
   put(s + 16, state->sequence, 8);
   put(s + 24, (uint64_t)state->time, 8);
   put(s + 32, state->phase, 4);
+  s[36] = state->failures;
+  s[37] = state->bits;
   memcpy(s + 40, state->seed, SEED_SIZE);
   memcpy(s + 104, state->reason, strnlen(state->reason, REASON_SIZE - 1));
   put(s + 12, crc32(s + 16, sizeof s - 16), 4);
@@ -66,4 +70,13 @@ void state_cause(const struct state *state, bool known, bool by_watchdog, char *
   } else {
     snprintf(cause, size, "unknown (power loss, reset button or watchdog)");
   }
+}
+
+bool state_begin(struct state *state, bool by_watchdog) {
+  /* A power cut is nobody's fault; where the hardware cannot tell it from the watchdog it does not count either. */
+  bool ended_badly = state->phase == PHASE_DOWN ? (state->bits & RUN_GAVE_UP) : by_watchdog || state->phase == PHASE_STARVED;
+  bool failed = state->phase != 0 && ended_badly && !(state->bits & RUN_READY);
+  if (failed && state->failures < UINT8_MAX) state->failures++;
+  state->bits &= OTHER_SLOT_TRIED;
+  return failed;
 }

@@ -93,10 +93,11 @@ static void start(struct supervised *s, int64_t now) {
   say("started %s, pid %d", s->name, (int)pid);
 }
 
-void supervise_begin(struct supervised *s, int64_t now) {
+void supervise_begin(struct supervised *s, int64_t at) {
   s->link.in = s->link.out = -1;
   s->phase = SUPERVISED_WAITING;
-  s->due = now;
+  s->due = at;
+  s->gave_up = NULL;
 }
 
 void supervise_tick(struct supervised *s, int64_t now) {

@@ -48,7 +48,8 @@ struct supervised {
   struct link link;         /* link.in is -1 while there is nothing to poll */
 };
 
-void supervise_begin(struct supervised *s, int64_t now);
+/* Starts it at that time; also again, after it gave up. */
+void supervise_begin(struct supervised *s, int64_t at);
 void supervise_tick(struct supervised *s, int64_t now);
 void supervise_readable(struct supervised *s, int64_t now);
 /* waitpid(2) gave `status` for s->pid. */

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "fallback.h"
 #include "util.h"
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -29,6 +30,13 @@ int verb_wait(char **argv) {
   if (gone.revents & POLLIN) return EXIT_OK;
   fprintf(stderr, "heart wait: process %lld: %s\n", pid, strerror(errno));
   return EXIT_FAILED;
+}
+
+int verb_one_shot(char **argv) {
+  bool valid = argv[0] && !argv[1] && (strcmp(argv[0], "a") == 0 || strcmp(argv[0], "b") == 0);
+  const char *error = valid ? one_shot_arm(argv[0][0]) : "usage: heart one-shot a|b";
+  if (error) fprintf(stderr, "heart one-shot: %s\n", error);
+  return !valid ? EXIT_USAGE : error ? EXIT_FAILED : EXIT_OK;
 }
 
 int verb_resize_part(char **argv) {

@@ -6,6 +6,7 @@
 int verb_attach(char **argv);        /* attach.c: an SSH session */
 int verb_erlang(char **argv);        /* erlang.c: the drop-in for Erlang's heart */
 int verb_exec(char **argv);          /* exec.c: becomes a program */
+int verb_one_shot(char **argv);      /* verbs.c */
 int verb_resize_part(char **argv);   /* verbs.c */
 int verb_run(char **argv);           /* run.c: heart -- PROGRAM */
 int verb_test_watchdog(char **argv); /* verbs.c */

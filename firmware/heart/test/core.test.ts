@@ -14,7 +14,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { HEART_STATE } from '../../../src/update/layout.ts';
+import { encodeEnv, pickEnv } from '../../../src/formats/ubootenv.ts';
+import { ENV, HEART_STATE } from '../../../src/update/layout.ts';
 import { buildProbe, run, scratch } from './programs.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'heart-test-'));
@@ -185,6 +186,101 @@ describe('the state record', () => {
     const file = disk();
     write(file, 1, phase, 'poweroff: night');
     expect(cause(file, byWatchdog)).toBe(expected);
+  });
+});
+
+describe('failures in a row', () => {
+  const [READY, GAVE_UP, TRIED] = [1, 2, 4];
+  const [RUNNING, DOWN, STARVED] = [1, 2, 3];
+  /** Runs of a device: the hardware's word at its start, and how it ended. What each found at its start. */
+  function runs(...each: [byWatchdog: number, bits: number, phase: number][]) {
+    const file = join(scratch(), 'disk');
+    writeFileSync(file, Buffer.alloc(HEART_STATE.offsets[1] + 4096));
+    return each.map((run) => probe(['run', file, ...run]).trim());
+  }
+  const failures = (...each: [number, number, number][]) =>
+    runs(...each).map((line) => Number(line.split(' ')[1]));
+
+  test('are ends by the watchdog, by starving and by giving up', () => {
+    expect(runs([0, 0, RUNNING], [1, 0, STARVED], [0, GAVE_UP, DOWN], [0, 0, RUNNING])).toEqual([
+      '0 0 0',
+      '1 1 0',
+      '1 2 0',
+      '1 3 0',
+    ]);
+  });
+  test('are not power cuts, orderly ends, and ends of a run that was ready', () => {
+    expect(
+      failures([0, 0, RUNNING], [0, 0, RUNNING], [0, 0, DOWN], [1, READY, RUNNING], [1, 0, RUNNING]),
+    ).toEqual([0, 0, 0, 0, 0]);
+    expect(failures([0, READY, STARVED], [0, READY | GAVE_UP, DOWN], [0, 0, RUNNING])).toEqual([0, 0, 0]);
+  });
+  test('an orderly reboot between them neither counts nor forgets', () => {
+    expect(failures([0, 0, STARVED], [0, 0, DOWN], [0, 0, STARVED], [0, 0, RUNNING])).toEqual([0, 1, 1, 2]);
+  });
+  test('end at 255, and that the other slot was tried is kept', () => {
+    const last = runs([0, TRIED, STARVED], ...Array(256).fill([0, 0, STARVED])).at(-1);
+    expect(last).toBe(`1 255 ${TRIED}`);
+  });
+  test('a record from before they were counted has none', () => {
+    const file = join(scratch(), 'disk');
+    const record = Buffer.alloc(512);
+    record.write('HEARTSTA');
+    record.writeUInt32LE(1, 8);
+    record.writeBigUInt64LE(9n, 16);
+    record.writeUInt32LE(STARVED, 32);
+    record.writeUInt32LE(crc32(record.subarray(16)), 12);
+    const disk = Buffer.alloc(HEART_STATE.offsets[1] + 4096);
+    record.copy(disk, HEART_STATE.offsets[1]);
+    writeFileSync(file, disk);
+    expect(probe(['state-read', file, 0])).toContain('known=1 sequence=9');
+    expect(probe(['run', file, 0, 0, DOWN])).toBe('1 1 0\n');
+  });
+});
+
+describe('the environment', () => {
+  const env = (flags: number, values: Record<string, string>) =>
+    Buffer.from(encodeEnv({ flags, values: new Map(Object.entries(values)) }, ENV.size));
+  function value(copies: [Buffer, Buffer], key: string) {
+    const file = join(scratch(), 'disk');
+    const disk = Buffer.alloc(HEART_STATE.offsets[1]);
+    for (const [i, copy] of copies.entries()) copy.copy(disk, ENV.offsets[i]);
+    writeFileSync(file, disk);
+    return probe(['environment', file, key]).trim();
+  }
+  const torn = Buffer.alloc(ENV.size, 0xee);
+
+  test('gives the variable of that very name', () => {
+    const values = { 'a.fallback': '1', 'b.fallback': '0', b: 'x', 'b.fallbacks': '2', 'xb.fallback': '3' };
+    const copies: [Buffer, Buffer] = [env(1, values), torn];
+    for (const [key, text] of Object.entries(values)) expect(value(copies, key)).toBe(text);
+    expect(value(copies, 'b.fall')).toBe('(none)');
+    expect(value([env(1, { long: 'x'.repeat(255) }), torn], 'long')).toBe('x'.repeat(255));
+    expect(value([env(1, { long: 'x'.repeat(256) }), torn], 'long')).toBe('(none)');
+  });
+  test.each([
+    [1, 2],
+    [2, 1],
+    [255, 0],
+    [0, 255],
+    [254, 255],
+    [7, 7],
+    [128, 0],
+  ])('of copies with the counters %i and %i the one counts that counts for hearthd', (a, b) => {
+    const [first, second] = [env(a, { which: 'first' }), env(b, { which: 'second' })];
+    expect(value([first, second], 'which')).toBe(pickEnv(first, second).values.get('which'));
+  });
+  test('a torn copy leaves the other one; two leave nothing', () => {
+    const whole = env(1, { which: 'whole' });
+    const half = Buffer.concat([env(2, { which: 'half' }).subarray(0, 512), torn.subarray(512)]);
+    expect([value([whole, half], 'which'), value([half, whole], 'which')]).toEqual(['whole', 'whole']);
+    expect(value([half, torn], 'which')).toBe('(none)');
+    expect(value([Buffer.alloc(ENV.size), torn], 'which')).toBe('(none)');
+  });
+  test('variables up to the last byte, without an end', () => {
+    const full = Buffer.alloc(ENV.size, 'x');
+    full.writeUInt32LE(crc32(full.subarray(5)), 0);
+    expect(value([full, torn], 'which')).toBe('(none)');
   });
 });
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import {
+  ENV,
   HEART_STATE,
   LOAD_LIST_SIZE,
   MBR_SIGNATURE,
@@ -36,6 +37,9 @@ test('layout.h repeats the numbers of src/update/layout.ts', () => {
     HEART_STATE_OFFSET_0: HEART_STATE.offsets[0],
     HEART_STATE_OFFSET_1: HEART_STATE.offsets[1],
     HEART_STATE_SIZE: HEART_STATE.size,
+    ENV_OFFSET_0: ENV.offsets[0],
+    ENV_OFFSET_1: ENV.offsets[1],
+    ENV_SIZE: ENV.size,
     PARTITION_ROOT_A: PARTITION_NAMES.rootA,
     PARTITION_ROOT_B: PARTITION_NAMES.rootB,
     PARTITION_DATA: PARTITION_NAMES.data,

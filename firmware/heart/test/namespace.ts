@@ -42,6 +42,16 @@ mount --bind "$FILES/disk" disk
 mount -t proc proc proc
 mount --bind "$FILES/cmdline" proc/cmdline
 mount -t sysfs sysfs sys
+if [ -e "$FILES/efivars" ]; then
+  mount -t tmpfs firmware sys/firmware
+  mkdir -p sys/firmware/efi/efivars
+  mount --bind "$FILES/efivars" sys/firmware/efi/efivars
+fi
+if [ -e "$FILES/tryboot" ]; then
+  mount -t tmpfs module sys/module
+  mkdir -p sys/module/hearth_tryboot/parameters
+  mount --bind "$FILES/tryboot" sys/module/hearth_tryboot/parameters
+fi
 cp "$FILES/hearthd.mjs" usr/lib/hearth/
 cp -r "$FILES/etc/." etc/
 printf 'TARGET=test\\nSLOT=a\\nDISK=/disk\\n' > run/hearth/boot

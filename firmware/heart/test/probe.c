@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../src/disk.h"
+#include "../src/fallback.h"
 #include "../src/modules.h"
 #include "../src/protocol.h"
 #include "../src/state.h"
@@ -118,6 +119,24 @@ static void write_state(char **argv) {
   printf("%d\n", state_write(fd, &s));
 }
 
+/* run FILE BY_WATCHDOG BITS PHASE: a run that begins with the record, and ends with these bits and this phase. */
+static void run(char **argv) {
+  struct state s;
+  int fd = open_file(argv[0], NULL);
+  state_read(fd, &s);
+  bool failed = state_begin(&s, atoi(argv[1]));
+  printf("%d %d %d\n", failed, s.failures, s.bits);
+  s.bits |= (uint8_t)atoi(argv[2]);
+  s.phase = (enum phase)atoi(argv[3]);
+  if (!state_write(fd, &s)) exit(1);
+}
+
+/* environment FILE KEY */
+static void environment(char **argv) {
+  char value[VARIABLE_MAX];
+  puts(environment_value(open_file(argv[0], NULL), argv[1], value) ? value : "(none)");
+}
+
 /* frames: the operations on standard input, each with what SET_CMD has left. Answers go to standard error. */
 static void frames(void) {
   static struct link link;
@@ -158,6 +177,8 @@ int main(int argc, char **argv) {
   else if (strcmp(verb, "modules") == 0) modules(argv);
   else if (strcmp(verb, "state-read") == 0) read_state(argv);
   else if (strcmp(verb, "state-write") == 0) write_state(argv);
+  else if (strcmp(verb, "run") == 0) run(argv);
+  else if (strcmp(verb, "environment") == 0) environment(argv);
   else if (strcmp(verb, "frames") == 0) frames();
   else if (strcmp(verb, "restarts") == 0) restarts(argv);
   else if (strcmp(verb, "watchdog") == 0) watchdog(argv);
