@@ -78,6 +78,7 @@ function expectEnvironment({ image, firmware }: Made): void {
   writeFileSync(config, lines.join(''));
   const values = judge('fw_printenv', '-c', config).trim().split('\n').sort();
   expect(values).toEqual([
+    'a.fallback=1',
     'a.product=hello',
     `a.target=${firmware.target}`,
     `a.uuid=${firmware.uuid}`,
