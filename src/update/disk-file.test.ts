@@ -1,0 +1,65 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { DiskFile } from './disk-file.ts';
+
+const SIZE = 3 * 1024 * 1024;
+
+let folder: string;
+let path: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'hearth-disk-'));
+  path = join(folder, 'disk.img');
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function pattern(length: number, seed: number): Buffer {
+  return Buffer.from(Uint8Array.from({ length }, (_, at) => (at * 7 + seed * 13 + (at >> 8)) & 0xff));
+}
+
+test.each([
+  ['of whole blocks', SIZE],
+  ['that ends within a block, hence through the page cache', SIZE + 512],
+])('a disk %s: what is written at any place is there, and nothing else has changed', async (_, size) => {
+  const model = pattern(size, 1);
+  writeFileSync(path, model);
+  const disk = await DiskFile.open(path);
+  expect(disk.size).toBe(size);
+  expect(disk.direct).toBe(size === SIZE);
+  const writes = fc.record({
+    offset: fc.oneof(fc.nat(size - 1), fc.constantFrom(0, 4095, 4096, 4097, 1024 * 1024 - 1)),
+    length: fc.oneof(fc.integer({ min: 1, max: 9000 }), fc.integer({ min: 1, max: 1_200_000 })),
+    seed: fc.nat(255),
+  });
+  await fc.assert(
+    fc.asyncProperty(writes, async ({ offset, length, seed }) => {
+      const bytes = pattern(Math.min(length, size - offset), seed);
+      await disk.write(offset, bytes);
+      model.set(bytes, offset);
+      await disk.flush();
+      const from = Math.max(0, offset - 5000);
+      const wanted = model.subarray(from, offset + bytes.length + 5000);
+      expect(Buffer.from(await disk.read(from, wanted.length)).equals(wanted)).toBe(true);
+      expect(Buffer.from(disk.readAt(from, wanted.length)).equals(wanted)).toBe(true);
+    }),
+    { numRuns: 40 },
+  );
+  await disk.close();
+  expect(readFileSync(path).equals(model)).toBe(true);
+});
+
+test('operations that are begun together do not mix; reads end with the disk; nothing is written behind it', async () => {
+  writeFileSync(path, Buffer.alloc(SIZE));
+  const disk = await DiskFile.open(path);
+  const parts = Array.from({ length: 20 }, (_, at) => pattern(5001, at));
+  await Promise.all(parts.map((bytes, at) => disk.write(at * 5001 + 3, bytes)));
+  const read = await Promise.all(parts.map((_, at) => disk.read(at * 5001 + 3, 5001)));
+  expect(read.every((bytes, at) => Buffer.from(bytes).equals(parts[at] ?? Buffer.alloc(0)))).toBe(true);
+  expect(await disk.read(SIZE - 10, 100)).toHaveLength(10);
+  expect(disk.readAt(SIZE - 10, 100)).toHaveLength(10);
+  await expect(disk.write(SIZE - 10, new Uint8Array(11))).rejects.toThrow(RangeError);
+  await disk.close();
+  expect(readFileSync(path)).toHaveLength(SIZE);
+});
