@@ -11,6 +11,7 @@ import { writeSquashfs, zstdCompressor, zstdVersion } from '../formats/squashfs/
 import type { DirNode } from '../formats/tree.ts';
 import type { Project } from '../project/load.ts';
 import { megabytes } from '../units.ts';
+import { SLOT_HEAD_AREA } from '../update/slot-head.ts';
 import { type BootInput, commandLine } from './boot/cmdline.ts';
 import { buildPiBoot } from './boot/pi.ts';
 import { buildUki } from './boot/uefi.ts';
@@ -112,7 +113,8 @@ async function buildOnce(project: Project, options: BuildOptions, sources: Sourc
       onProgress: (done, total) => tell({ step: compressing, bytes: { done, total } }),
     }),
   );
-  if (squashfs.size > target.rootSlotSize) throw rootTooLarge(squashfs, target.rootSlotSize);
+  const rootLimit = target.rootSlotSize - SLOT_HEAD_AREA;
+  if (squashfs.size > rootLimit) throw rootTooLarge(squashfs, rootLimit);
   tell({ step: 'making the boot files' });
   const boot = await clock.run('boot', () => bootPayloads(loaded, project, system, uuid));
 
@@ -191,6 +193,10 @@ function describe(
     exampleKey: isExampleKey(parsePublicKey(signer.publicKey)),
     app,
     network: { hostname: config.network.hostname ?? config.name, dhcp: config.network.dhcp },
+    sshKeys: config.sshKeys,
+    updateKeys: config.updateKeys,
+    ...(config.versionFloor === undefined ? {} : { versionFloor: config.versionFloor }),
+    update: config.update,
     data: DEFAULT_DATA,
     kernelVersion: lock.kernel,
   };
@@ -268,7 +274,7 @@ function rootTooLarge(
   const largest = squashfs.largest.slice(0, 5).map(({ path, stored }) => `${path} (${megabytes(stored)})`);
   return new FwError('root-too-large', `the root file system is ${squashfs.size - limit} bytes too large`, {
     where: 'the root payload',
-    expected: `at most ${limit} bytes, the size of a root slot`,
+    expected: `at most ${limit} bytes, the size of a root slot without the last MiB, which says what the slot holds`,
     remedy: `Make the app smaller. The largest files: ${largest.join(', ')}.`,
   });
 }

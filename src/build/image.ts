@@ -4,6 +4,7 @@ import { type FirmwareFile, openFirmware } from '../archive/index.ts';
 import type { Piece } from '../formats/bytes.ts';
 import { flashedEnv } from '../update/env.ts';
 import { ENV, MiB } from '../update/layout.ts';
+import { encodeSlotHead, slotHeadExtent } from '../update/slot-head.ts';
 import { piDisk } from './disk/pi.ts';
 import { type DiskPlan, planDisk } from './disk/plan.ts';
 import { uefiDisk } from './disk/uefi.ts';
@@ -51,7 +52,7 @@ export async function writeImage(
     const { target } = await loadTarget(manifest.target);
     const dataSize = manifest.dataSize ?? DEFAULT_DATA_SIZE;
     const plan = planDisk({ target, dataSize, ...(size === undefined ? {} : { diskSize: size }) });
-    const pieces = [...(await bootPieces(fw, target, plan)), ...envPieces(fw)];
+    const pieces = [...(await bootPieces(fw, target, plan)), ...envPieces(fw), headPiece(fw, plan)];
     const fill = (file: FileHandle): Promise<number> => fillDisk(file, plan, pieces, fw, onProgress);
     const written = keepData ? await writeOnto(path, fill) : await writeAnew(path, plan.size, fill);
     const { uuid, version } = manifest;
@@ -75,6 +76,12 @@ async function bootPieces(fw: FirmwareFile, target: Target, plan: DiskPlan): Pro
 function envPieces(fw: FirmwareFile): Piece[] {
   const copies = flashedEnv(fw.manifest);
   return copies.map((bytes, index) => ({ offset: ENV.offsets[index] ?? 0, bytes }));
+}
+
+/** Slot a says what it holds, as after an update: the first one already finds there what need not be sent. */
+function headPiece(fw: FirmwareFile, plan: DiskPlan): Piece {
+  const { offset } = slotHeadExtent(plan.root[0]);
+  return { offset, bytes: encodeSlotHead(fw.head.bytes) };
 }
 
 async function payloadBytes(fw: FirmwareFile, name: string): Promise<Uint8Array> {

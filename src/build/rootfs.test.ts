@@ -102,6 +102,9 @@ describe('a firmware', () => {
       env: {},
     },
     network: { hostname: 'kitchen', dhcp: true },
+    sshKeys: [],
+    updateKeys: [],
+    update: { healthySeconds: 30, trialSeconds: 300, validate: 'auto' },
     data: { commitSeconds: 5 },
     kernelVersion: '6.12.1',
   };

@@ -20,6 +20,9 @@ const info: FirmwareInfo = {
   exampleKey: false,
   app: APP,
   network: { hostname: 'hello', dhcp: true },
+  sshKeys: [],
+  updateKeys: [],
+  update: { healthySeconds: 30, trialSeconds: 300, validate: 'auto' },
   data: DEFAULT_DATA,
   kernelVersion: '6.12',
 };
@@ -35,6 +38,9 @@ test.each<[string, (broken: Record<string, unknown>) => void]>([
   ['app.maxRestarts', (broken) => Object.assign(broken, { app: { ...APP, maxRestarts: '5' } })],
   ['app.onUnhealthy', (broken) => Object.assign(broken, { app: { ...APP, onUnhealthy: 'explode' } })],
   ['network.hostname', (broken) => Object.assign(broken, { network: { dhcp: true } })],
+  ['sshKeys', (broken) => delete broken.sshKeys],
+  ['updateKeys', (broken) => Object.assign(broken, { updateKeys: [1] })],
+  ['update.validate', (broken) => Object.assign(broken, { update: { ...info.update, validate: 'no' } })],
   ['data.commitSeconds', (broken) => Object.assign(broken, { data: {} })],
 ])('a bad %s is named', (field, breakIt) => {
   const broken = structuredClone(info) as unknown as Record<string, unknown>;

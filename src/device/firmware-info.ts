@@ -32,6 +32,19 @@ export interface FirmwareInfo {
     /** Every wired interface asks for an address. */
     dhcp: boolean;
   };
+  /** Public keys, lines of OpenSSH, that may log in by SSH. */
+  sshKeys: string[];
+  /** Public keys, lines of OpenSSH, whose firmware is accepted. None: nothing is. */
+  updateKeys: string[];
+  /** Once this firmware is permanent, nothing below this version is accepted. */
+  versionFloor?: string;
+  update: {
+    /** So long without a break the app must be healthy. */
+    healthySeconds: number;
+    /** From the start of the machine to the end of a trial. */
+    trialSeconds: number;
+    validate: 'auto' | 'manual';
+  };
   data: {
     /** ext4's `commit=`: at most so many seconds of writes without fsync are lost by a power cut. */
     commitSeconds: number;
@@ -68,6 +81,11 @@ export function parseFirmwareInfo(json: string): FirmwareInfo {
     throw bad('app.onUnhealthy', 'stay or reboot');
   record(app.env, 'app.env');
   text(record(root.network, 'network'), 'hostname', 'network.hostname');
+  for (const key of ['sshKeys', 'updateKeys']) texts(root, key);
+  const update = record(root.update, 'update');
+  for (const key of ['healthySeconds', 'trialSeconds']) positive(update, key, `update.${key}`);
+  if (update.validate !== 'auto' && update.validate !== 'manual')
+    throw bad('update.validate', 'auto or manual');
   positive(record(root.data, 'data'), 'commitSeconds', 'data.commitSeconds');
   return raw as FirmwareInfo;
 }
@@ -78,6 +96,11 @@ function record(value: unknown, field: string): Record<string, unknown> {
 }
 function text(from: Record<string, unknown>, key: string, field: string): void {
   if (typeof from[key] !== 'string' || from[key] === '') throw bad(field, 'a text');
+}
+function texts(from: Record<string, unknown>, field: string): void {
+  const value = from[field];
+  if (!Array.isArray(value) || value.some((each) => typeof each !== 'string'))
+    throw bad(field, 'a list of texts');
 }
 function positive(from: Record<string, unknown>, key: string, field: string): void {
   const value = from[key];

@@ -71,6 +71,7 @@ describe('a project', () => {
       dev: false,
       network: { dhcp: true },
       sshKeys: [],
+      update: { healthySeconds: 30, trialSeconds: 300, validate: 'auto' },
       dataSize: 64 * MiB,
       config: {},
       heart: { beatTimeoutSeconds: 10 },

@@ -67,6 +67,30 @@ export const networkSchema = z.strictObject({
   dhcp: z.boolean().default(true).describe('Ask for an address on every wired interface.'),
 });
 
+export const updateSchema = z
+  .strictObject({
+    healthySeconds: z
+      .int()
+      .min(1)
+      .default(30)
+      .describe('The app must be healthy for so long without a break.'),
+    trialSeconds: z
+      .int()
+      .min(1)
+      .default(300)
+      .describe('A new firmware that is not made permanent within so long from its start is given up.'),
+    validate: z
+      .enum(['auto', 'manual'])
+      .default('auto')
+      .describe(
+        "'auto': it is made permanent when the app has been healthy and the device has been reached over the link by which the update came. 'manual': when somebody says so, `ssh HOST validate`.",
+      ),
+  })
+  .refine(({ healthySeconds, trialSeconds }) => healthySeconds < trialSeconds, {
+    error: 'must be less than trialSeconds, or no update could ever be made permanent',
+    path: ['healthySeconds'],
+  });
+
 export const configSchema = z.strictObject({
   name: name.describe(
     'What the product is called: 1 to 31 lower-case letters, digits and dashes. A device only takes updates of its own product.',
@@ -95,13 +119,23 @@ export const configSchema = z.strictObject({
   sshKeys: z
     .array(sshKey)
     .default([])
-    .describe('Public keys that may log in by SSH, which devices open in a later version.'),
+    .describe(
+      'Public keys (lines of OpenSSH) that may log in to the device by SSH, as `root`. Without one SSH stays closed.',
+    ),
   updateKeys: z
     .array(publicKey)
     .min(1)
     .describe(
       'Public keys (ssh-ed25519) whose signatures this firmware accepts on updates. The build signs with the private half of one of them.',
     ),
+  versionFloor: semver
+    .optional()
+    .describe(
+      'Once this firmware has been made permanent, the device takes none below this version. It only ever rises.',
+    ),
+  update: updateSchema
+    .default({ healthySeconds: 30, trialSeconds: 300, validate: 'auto' })
+    .describe('When a new firmware is made permanent.'),
   signingKey: z
     .string()
     .optional()

@@ -4,6 +4,9 @@ import { basename } from 'node:path';
 import type { ReadAt } from '../formats/bytes.ts';
 import type { Disk } from './disk.ts';
 
+/** Neither Node's types nor ECMAScript's have it as a value. */
+declare const WebAssembly: { Memory: new (of: { initial: number }) => { buffer: ArrayBuffer } };
+
 /** A WebAssembly page; memory of WebAssembly is what Node has that begins at a page of the machine's. */
 const WASM_PAGE = 64 * 1024;
 const WINDOW = 16 * WASM_PAGE;

@@ -24,6 +24,9 @@ const info: FirmwareInfo = {
   },
   network: { hostname: 'p', dhcp: true },
   data: DEFAULT_DATA,
+  sshKeys: [],
+  updateKeys: [],
+  update: { healthySeconds: 30, trialSeconds: 300, validate: 'auto' },
   kernelVersion: '6.1.0',
 };
 const boot = { target: 'x86_64', slot: 'a', uuid: 'u' } as const;
