@@ -116,6 +116,7 @@ static void connect_to(const char *path) {
   snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
   s.socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   s.up.at = s.up.have = s.down.at = s.down.have = s.header_have = 0;
+  s.input_ended = false;
   if (connect(s.socket, (struct sockaddr *)&address, sizeof address) < 0) leave_socket();
   else put_request();
 }
@@ -205,10 +206,11 @@ static void turn(const char *path, int signals, int64_t deadline) {
   poll(fds, sizeof fds / sizeof *fds, poll_timeout(s.answered ? NEVER : deadline, now));
   if (fds[0].revents) obey(signals);
   if (s.socket < 0) connect_to(path);
-  else if (fds[1].revents && sending) send_up();
   if (fds[1].revents & ~POLLOUT && receiving && s.socket >= 0) receive();
   if (fds[2].revents) put_input();
   else if (may_read && s.resized) put_size();
+  /* What is new goes at once; what did not fit, when the socket has said that it does. */
+  if (s.up.at < s.up.have && s.socket >= 0) send_up();
   /* Also without output: a client that is gone must not leave hearthd with a session that waits. */
   if (fds[3].revents & (POLLERR | POLLHUP)) end(EXIT_UNAVAILABLE, NULL);
   if (s.status < 0) deliver();
@@ -225,19 +227,12 @@ _Noreturn static void rescue(void) {
 
 int verb_attach(char **argv) {
   int flags[3];
-  sigset_t set, before;
   const char *command = getenv("SSH_ORIGINAL_COMMAND"), *path = argv[0] ? argv[0] : CONTROL_SOCKET;
   s.command = command ? command : "";
   if (is_file_transfer(s.command)) return transfer_files(s.command);
   s.socket = s.blocked_on = s.status = -1;
   s.terminal = isatty(STDOUT_FILENO) && tcgetattr(STDIN_FILENO, &s.cooked) == 0;
-  sigemptyset(&set);
-  sigaddset(&set, SIGWINCH);
-  sigaddset(&set, SIGHUP);
-  sigaddset(&set, SIGTERM);
-  sigprocmask(SIG_BLOCK, &set, &before);
-  int signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-  void (*pipe_before)(int) = signal(SIGPIPE, SIG_IGN);
+  int signals = signals_descriptor((const int[]){SIGWINCH, SIGHUP, SIGTERM, 0});
   for (int fd = 0; fd < 3; fd++) {
     flags[fd] = fcntl(fd, F_GETFL);
     fcntl(fd, F_SETFL, flags[fd] | O_NONBLOCK);
@@ -248,8 +243,7 @@ int verb_attach(char **argv) {
   /* Whoever had the terminal before has it after. */
   for (int fd = 2; fd >= 0; fd--) fcntl(fd, F_SETFL, flags[fd]);
   if (s.answered && s.terminal) tcsetattr(STDIN_FILENO, TCSANOW, &s.cooked);
-  signal(SIGPIPE, pipe_before);
-  sigprocmask(SIG_SETMASK, &before, NULL);
+  signals_default();
   if (s.status >= 0) return s.status;
   if (s.terminal) rescue();
   fputs("heart attach: hearthd does not answer\n", stderr);

@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "log.h"
 #include "util.h"
 
 #define DEFAULT_BEAT_SECONDS 10

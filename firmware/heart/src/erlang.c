@@ -8,7 +8,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "log.h"
 #include "protocol.h"
 #include "util.h"
 #include "verbs.h"

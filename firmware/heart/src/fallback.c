@@ -11,7 +11,6 @@
 #include "boot.h"
 #include "efivar.h"
 #include "layout.h"
-#include "log.h"
 #include "util.h"
 
 /* U-Boot's redundant form: CRC-32 of the data, a counter, then NAME=VALUE texts up to an empty one. */

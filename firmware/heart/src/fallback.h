@@ -17,7 +17,7 @@ bool environment_value(int disk, const char *key, char value[VARIABLE_MAX]);
 const char *one_shot_arm(char slot);
 
 /*
- * When the last runs have failed, too many in a row: boots the other slot, once, if it was ever validated and is not too
- * old. Otherwise returns why that is no way out, or NULL when none is needed.
+ * When the last runs have failed, too many in a row: boots the other slot, once, if it was ever validated and is not
+ * too old. Otherwise returns why that is no way out, or NULL when none is needed.
  */
 const char *last_resort(struct record *record, char running);

@@ -10,7 +10,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "log.h"
 #include "util.h"
 
 /* Grows by doubling at powers of two. Out of memory in stage 1 leaves the list as it is: better than no boot. */

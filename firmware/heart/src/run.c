@@ -7,7 +7,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "log.h"
 #include "supervise.h"
 #include "util.h"
 #include "verbs.h"
@@ -44,15 +43,7 @@ int verb_run(char **argv) {
   const char *seconds = getenv("HEART_BEAT_TIMEOUT");
   struct signalfd_siginfo info;
   long long beat;
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGCHLD);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGHUP);
-  sigprocmask(SIG_SETMASK, &set, NULL);
-  signal(SIGPIPE, SIG_IGN);
-  int signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+  int signals = signals_descriptor((const int[]){SIGCHLD, SIGTERM, SIGINT, SIGHUP, 0});
   bool given = seconds && parse_number(seconds, 1, &beat) && beat <= 65535;
   if (seconds && !given) say("HEART_BEAT_TIMEOUT=%s is not 1 to 65535 s: taking %d", seconds, DEFAULT_BEAT_SECONDS);
   program = (struct supervised){.name = argv[0],

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "cgroup.h"
-#include "log.h"
 #include "util.h"
 
 /* Before the first restart; twice as long before each further one of a program that ends at once. */
@@ -40,7 +39,7 @@ static void become_shell(void) {
 
 /* Only keys open it, and only heart attach is behind it: no forwarding. What it has to say goes to the kernel's log. */
 static void become_ssh_daemon(void) {
-  /* A window of 1 MiB, as an upload is one stream over a slow line; a client that has vanished is noticed after 45 s. */
+  /* A window of 1 MiB: an upload is one stream, over slow lines too. A client that has vanished is noticed in 45 s. */
   static char *const argv[] = {"dropbear", "-F", "-E", "-s", "-j", "-k", "-p", "22", "-W", "1048576", "-K", "15",
                                "-r", HOST_KEY, "-D", SSH_FOLDER, "-c", "/sbin/heart attach", NULL};
   cgroup_enter("ssh");
@@ -74,10 +73,7 @@ static void start(struct service *s, int64_t now) {
   s->pid = fork();
   if (s->pid < 0) services_died(s->pid, now);
   if (s->pid != 0) return;
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
-  signal(SIGPIPE, SIG_DFL);
+  signals_default();
   setsid();
   s->become();
   say("cannot start %s: %s", s->name, strerror(errno));

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "cgroup.h"
-#include "log.h"
 #include "util.h"
 
 #define REASON_FILE "/run/hearth/reason"

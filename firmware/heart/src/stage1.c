@@ -18,7 +18,6 @@
 #include "efivar.h"
 #include "fallback.h"
 #include "layout.h"
-#include "log.h"
 #include "modules.h"
 #include "util.h"
 #include "watchdog.h"

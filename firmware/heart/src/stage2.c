@@ -19,7 +19,6 @@
 #include "boot.h"
 #include "cgroup.h"
 #include "fallback.h"
-#include "log.h"
 #include "record.h"
 #include "services.h"
 #include "shutdown.h"
@@ -219,20 +218,10 @@ _Noreturn static void loop(int signals) {
   }
 }
 
-static int block_signals(void) {
-  static const int ours[] = {SIGCHLD, SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGNAL_STARVE};
-  sigset_t set;
-  sigemptyset(&set);
-  for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) sigaddset(&set, ours[i]);
-  sigprocmask(SIG_SETMASK, &set, NULL);
-  signal(SIGPIPE, SIG_IGN);
-  return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-}
-
 int stage2(void) {
   static char *const argv[] = {"/usr/bin/node", "--disable-warning=ExperimentalWarning", "/usr/lib/hearth/hearthd.mjs",
                                NULL};
-  int signals = block_signals();
+  int signals = signals_descriptor((const int[]){SIGCHLD, SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGNAL_STARVE, 0});
   open_standard_files();
   boot_read(&boot);
   log_to_device(strcmp(boot.console, "none") != 0);

@@ -74,8 +74,9 @@ void state_cause(const struct state *state, bool known, bool by_watchdog, char *
 
 bool state_begin(struct state *state, bool by_watchdog) {
   /* A power cut is nobody's fault; where the hardware cannot tell it from the watchdog it does not count either. */
-  bool ended_badly = state->phase == PHASE_DOWN ? (state->bits & RUN_GAVE_UP) : by_watchdog || state->phase == PHASE_STARVED;
-  bool failed = state->phase != 0 && ended_badly && !(state->bits & RUN_READY);
+  bool reset = state->phase == PHASE_STARVED || (state->phase == PHASE_RUNNING && by_watchdog);
+  bool gave_up = state->phase == PHASE_DOWN && (state->bits & RUN_GAVE_UP);
+  bool failed = (reset || gave_up) && !(state->bits & RUN_READY);
   if (failed && state->failures < UINT8_MAX) state->failures++;
   state->bits &= OTHER_SLOT_TRIED;
   return failed;

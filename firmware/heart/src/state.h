@@ -1,6 +1,7 @@
 /*
- * heart's state record: how the device went down, when that was, how often it failed to come up, and a seed for the kernel's random pool.
- * One sector; two copies (layout.h) written in turn, so that a torn write leaves the older one. Little-endian:
+ * heart's state record: how the device went down, when that was, how often it failed to come up, and a seed for the
+ * kernel's random pool. One sector; two copies (layout.h) written in turn, so that a torn write leaves the older one.
+ * Little-endian:
  *
  *   offset size
  *        0    8  magic "HEARTSTA"
@@ -9,7 +10,7 @@
  *       16    8  sequence; the copy with the greater one counts; copy = sequence mod 2
  *       24    8  last known time, seconds since 1970
  *       32    4  phase: 1 running, 2 down (reason says how), 3 petting stopped on purpose
- *       36    1  failures: boots in a row that have ended by the watchdog, or by heart's giving up, and were never ready
+ *       36    1  failures: runs in a row that ended by the watchdog or by heart's giving up, and were never ready
  *       37    1  bits: 1 this run was ready, 2 heart gave up, 4 the other slot was tried since a run was last ready
  *       38    2  0
  *       40   64  seed

@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "log.h"
 
 /* The descriptor that the program finds its end of the socket at; HEART_FD says so. */
 #define CHILD_FD 3
@@ -30,9 +29,7 @@ int restart_delay(struct restarts *restarts, int64_t now) {
 
 _Noreturn static void become(const struct supervised *s, int socket) {
   char seconds[16];
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
+  signals_default();
   if (s->in_child) s->in_child();
   if (socket == CHILD_FD)
     fcntl(socket, F_SETFD, 0);

@@ -3,8 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,6 +22,50 @@ int poll_timeout(int64_t due, int64_t now) {
   if (due == NEVER) return -1;
   if (due <= now) return 0;
   return due - now > INT_MAX ? INT_MAX : (int)(due - now);
+}
+
+static int kmsg = -1;
+static int console = -1;
+
+void log_to_device(bool with_console) {
+  kmsg = open("/dev/kmsg", O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  /* A serial line that nobody drains fills up; blocking there would stop the petting. */
+  if (with_console) console = open("/dev/console", O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
+static void line(int fd, const char *prefix, const char *text) {
+  char buffer[640];
+  int length = snprintf(buffer, sizeof buffer, "%s%s\n", prefix, text);
+  if (length >= (int)sizeof buffer) length = sizeof buffer - 1;
+  int saved = errno;
+  if (fd >= 0 && write(fd, buffer, (size_t)length) < 0) errno = saved;
+}
+
+void say(const char *format, ...) {
+  char text[600];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  line(kmsg, "<5>heart: ", text);
+  line(console, "[hearth] ", text);
+  if (kmsg < 0 && console < 0) line(STDERR_FILENO, "heart: ", text);
+}
+
+int signals_descriptor(const int *signals) {
+  sigset_t set;
+  sigemptyset(&set);
+  while (*signals) sigaddset(&set, *signals++);
+  sigprocmask(SIG_SETMASK, &set, NULL);
+  signal(SIGPIPE, SIG_IGN);
+  return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+void signals_default(void) {
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  signal(SIGPIPE, SIG_DFL);
 }
 
 ssize_t read_text(const char *path, char *buffer, size_t size) {

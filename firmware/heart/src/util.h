@@ -17,6 +17,18 @@ static inline int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
 /* Milliseconds for poll(2) until `due`: 0 when it has passed, -1 for NEVER. */
 int poll_timeout(int64_t due, int64_t now);
 
+/* What is said goes to /dev/kmsg from now on and, when wanted, to /dev/console; before, to standard error. */
+void log_to_device(bool with_console);
+
+/* One line, without its newline. Never blocks and never fails: what cannot be written is lost. */
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Blocks these signals, up to a 0, and ignores SIGPIPE; they are read from the descriptor. -1 with errno. */
+int signals_descriptor(const int *signals);
+
+/* As a program expects signals when it is executed: none blocked, SIGPIPE not ignored. */
+void signals_default(void);
+
 /* Reads at most size-1 bytes and ends them with NUL. Returns the length, or -1 with errno. */
 ssize_t read_text(const char *path, char *buffer, size_t size);
 

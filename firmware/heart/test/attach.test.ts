@@ -213,22 +213,24 @@ describe('without a terminal', () => {
 });
 
 describe('while hearthd does not answer', () => {
-  test('a socket that comes late, and one that is closed at once, are tried again', async () => {
+  test('a socket that comes late, and one that is closed at once, are tried again, and no input is lost', async () => {
     const path = join(scratch(), 'control.sock');
-    const { ended, stderr } = attach(path, 'status');
+    const { child, ended } = attach(path, 'status');
+    child.stdin.end('input');
     let connections = 0;
+    const echo: Verb = async ({ input, output }) => {
+      output.write(await textOf(input));
+      return 7;
+    };
     await listen(
       createServer((socket) => {
-        if (connections++ === 0) socket.destroy();
-        else serveSession(socket, { ssh: async () => 7 });
+        if (connections++ < 5) socket.destroy();
+        else serveSession(socket, { ssh: echo });
       }),
       path,
     );
-    expect({ status: (await ended).status, stderr: stderr(), connections }).toEqual({
-      status: 7,
-      stderr: '',
-      connections: 2,
-    });
+    expect(await ended).toEqual({ status: 7, signal: null, stdout: 'input', stderr: '' });
+    expect(connections).toBe(6);
   });
 
   test('nobody there, or nobody who says a word: a line and a status after 5 s', async () => {
