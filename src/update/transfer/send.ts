@@ -53,14 +53,22 @@ export async function sendUpdate(
   options.onWanted?.(wanted, total);
 
   const old = await options.findOld?.(wanted.running.uuid);
-  // What the device has to say while we send can only be that it refuses: it must not wait for the end of a slow link.
+  // What comes while we send can only be a refusal or the connection's end: it must not wait for the end of a slow link.
   const next = answers.next();
-  const refused = next.then(({ value }) => value?.type === FRAME.refused);
+  const spoken = next.then(
+    () => true,
+    () => true,
+  );
   try {
     let done = 0;
     for (const chunk of chunks) {
       const bytes = await frameOf(fw, old, chunk);
-      if (await Promise.race([write(bytes).then(() => false), refused])) break;
+      const written = write(bytes).then(
+        () => false,
+        // A device that refuses reads no more. What it said matters, not that we could not go on.
+        () => spoken,
+      );
+      if (await Promise.race([written, spoken])) break;
       done += chunk.size;
       options.onSent?.(done, total);
     }
