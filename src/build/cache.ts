@@ -1,10 +1,11 @@
+import { createReadStream } from 'node:fs';
 import { open, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { diskError, writeWhole } from './whole-file.ts';
 
 /** Kinds of values, each a folder: only these are ever cleaned up. */
-export const KINDS = ['downloads', 'systems', 'files', 'blocks', 'chunks'] as const;
+export const KINDS = ['downloads', 'systems', 'files', 'blocks', 'chunks', 'firmware'] as const;
 export type Kind = (typeof KINDS)[number];
 
 /**
@@ -78,6 +79,12 @@ export class Cache {
 
   async put(kind: Kind, key: string, value: Uint8Array): Promise<void> {
     await writeWhole(this.path(kind, key), [value, seal(value)]);
+    this.#written++;
+  }
+
+  /** Keeps a file as it is, for who reads it by its path: what has checksums of its own. */
+  async putFile(kind: Kind, key: string, file: string): Promise<void> {
+    await writeWhole(this.path(kind, key), createReadStream(file));
     this.#written++;
   }
 
