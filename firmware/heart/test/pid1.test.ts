@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readFileSync,
   rmSync,
   writeFileSync,
   writeSync,
@@ -13,6 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { HEART_STATE } from '../../../src/update/layout.ts';
 import { boot, type Device, device, pets, possible, read } from './namespace.ts';
 import { alive, buildSanitizedHeart, children, heart, until } from './programs.ts';
 
@@ -297,6 +299,11 @@ describe.skipIf(!possible)('PID 1', () => {
     expect(await b.ended).toBe('SIGHUP');
     expect(console(d).match(/started hearthd/g)).toHaveLength(6);
     expect(console(d)).toContain('going down: reboot: hearthd restarted too often');
+    // The next boot will count it: such a run has failed, an orderly reboot has not.
+    const disk = readFileSync(join(d.files, 'disk'));
+    const copies = HEART_STATE.offsets.map((offset) => disk.subarray(offset, offset + HEART_STATE.size));
+    const last = copies.sort((one, two) => Number(one.readBigUInt64LE(16) - two.readBigUInt64LE(16)))[1];
+    expect(last?.readUInt8(37)).toBe(2);
   });
 
   test('missing hardware and files do not stop it: no watchdog, no disk, no kmsg, no host name', async () => {
