@@ -131,6 +131,7 @@ async function buildOnce(project: Project, options: BuildOptions, sources: Sourc
         uuid,
         created: loaded.lock.date.replace(/\.\d+Z$/, 'Z'),
         trustedKeys: project.config.updateKeys,
+        ...(project.config.versionFloor === undefined ? {} : { versionFloor: project.config.versionFloor }),
         dataSize: project.config.dataSize,
         payloads: [
           ...boot,

@@ -3,15 +3,20 @@
 import './early.ts';
 import { setImmediate } from 'node:timers/promises';
 import { supervisedApp } from '../otp/supervisor/supervised-app.ts';
+import { DiskFile } from '../update/disk-file.ts';
+import { deviceOf } from './api/services.ts';
 import { killApp, letGo } from './app/command.ts';
 import { tellOfApp } from './app/story.ts';
 import { createDataService } from './data/service.ts';
 import { boot, fail, hearthdMs, hold, info, now, say, sayForApp } from './early.ts';
 import { systemExec } from './exec.ts';
+import { goDown } from './go-down.ts';
 import { logTo, speaker } from './log.ts';
 import { PATHS } from './paths.ts';
 import { sayReports } from './reports.ts';
+import { boardSerial } from './serial.ts';
 import { hearthd } from './tree.ts';
+import { heartOneShot } from './update/one-shot.ts';
 
 /** Importing a large app takes seconds on a slow card; an app that does not call `run()` must still be noticed. */
 const START_TIMEOUT_MS = 60_000;
@@ -19,6 +24,12 @@ const START_TIMEOUT_MS = 60_000;
 logTo(say);
 sayReports();
 const exec = systemExec();
+let opened: Promise<DiskFile> | undefined;
+/** One for all: what one service writes and what another one does take turns. */
+const disk = (): Promise<DiskFile> => {
+  opened ??= DiskFile.open(boot.disk);
+  return opened;
+};
 const tree = supervisedApp(
   hearthd(
     {
@@ -41,6 +52,27 @@ const tree = supervisedApp(
       },
       app: { ...info.app, startTimeoutMs: START_TIMEOUT_MS },
       status: PATHS.status,
+      control: PATHS.control,
+      update: {
+        table: boot.table,
+        booted: boot.slot,
+        resetCause: boot.resetCause,
+        trustedKeys: info.updateKeys,
+        device: {
+          product: info.product,
+          target: info.target,
+          arch: process.arch === 'arm64' ? 'aarch64' : 'x86_64',
+        },
+        versionFloor: info.versionFloor,
+        version: info.version,
+        rules: info.update,
+      },
+      ssh: {
+        folder: PATHS.ssh,
+        dropbearkey: PATHS.dropbearkey,
+        authorizedKeys: info.sshKeys,
+        serial: boardSerial(),
+      },
     },
     {
       exec,
@@ -54,6 +86,14 @@ const tree = supervisedApp(
         onState: tellOfApp(info, boot, { say: speaker('app'), now, hearthdMs }),
         onOutput: sayForApp,
       },
+      disk,
+      update: {
+        oneShot: heartOneShot(exec, PATHS.heart),
+        now,
+        date: () => new Date(),
+        reboot: (reason) => goDown('reboot', reason),
+      },
+      device: deviceOf(info, boot, { goDown, now }),
     },
   ),
 );

@@ -17,7 +17,13 @@ export const PATHS = {
   ready: '/run/hearth/ready',
   /** Its first line is the reason that heart records for the way down. */
   reason: '/run/hearth/reason',
+  /** hearthd's ear for SSH sessions: `heart attach` joins them to it. */
+  control: '/run/hearth/control.sock',
+  /** Dropbear's: the host key and whom it lets in. */
+  ssh: '/run/hearth/ssh',
+  dropbearkey: '/usr/bin/dropbearkey',
   appCgroup: '/sys/fs/cgroup/app',
+  sshCgroup: '/sys/fs/cgroup/ssh',
   netCgroup: '/sys/fs/cgroup/net',
 } as const;
 

@@ -51,7 +51,8 @@ export class StatusFile extends Server {
   }
 }
 
-async function known<T>(answer: Promise<T>, last: T): Promise<T> {
+/** What a service answers, or `last` when it is being started anew right now. */
+export async function known<T, L>(answer: Promise<T>, last: L): Promise<T | L> {
   try {
     return await answer;
   } catch (error) {

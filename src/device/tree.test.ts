@@ -15,8 +15,13 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { DataState } from '../otp/device.ts';
 import { logging, named, type Server } from '../otp/index.ts';
 import { type SupervisedApp, supervisedApp } from '../otp/supervisor/supervised-app.ts';
+import { SimulatedDisk } from '../update/simulated-disk.ts';
+import { firmware, flashed, signer } from '../update/test-machine.ts';
+import { deviceOf } from './api/services.ts';
 import type { AppState } from './app/runner.ts';
+import { parseBootInfo } from './boot-info.ts';
 import type { Result } from './exec.ts';
+import type { FirmwareInfo } from './firmware-info.ts';
 import { sayReports } from './reports.ts';
 import { type HearthdEffects, hearthd } from './tree.ts';
 
@@ -41,7 +46,20 @@ appendFileSync(argv[1].replace('busybox', 'clients'), pid + '\\n');
 writeFileSync(argv[argv.indexOf('-p') + 1], String(pid));
 setInterval(() => {}, 1e6);`;
 
+const INFO: FirmwareInfo = {
+  ...{ product: 'hello', version: '1.0.0', target: 'rpi3', uuid: 'u-1', console: 'log', dev: false },
+  ...{ exampleKey: false, network: { hostname: 'box', dhcp: true }, data: { commitSeconds: 5 } },
+  app: {
+    ...{ beatTimeoutMs: 60_000, maxRestarts: 5, restartWindowMs: 60_000, stopTimeoutMs: 10_000 },
+    ...{ onUnhealthy: 'stay', env: {} },
+  },
+  ...{ sshKeys: [], updateKeys: [], kernelVersion: '6' },
+  update: { healthySeconds: 30, trialSeconds: 300, validate: 'auto' },
+};
+const BOOT = parseBootInfo('TARGET=rpi3\nSLOT=a\nUUID=u-1\nDISK=/dev/vda\nROOT=/dev/vda3\nTABLE=gpt\n');
+
 let folder: string;
+let disk: SimulatedDisk;
 let tree: SupervisedApp;
 let apps: ChildProcess[];
 let states: AppState[];
@@ -59,7 +77,8 @@ function uevent(values: Record<string, string>): void {
   writeFileSync(path('uevents'), lines.join(''), { flag: 'a' });
 }
 
-beforeEach(() => {
+beforeEach(async () => {
+  disk = new SimulatedDisk(await flashed('gpt', await firmware(0)));
   folder = mkdtempSync(join(tmpdir(), 'hearth-tree-'));
   for (const name of ['sys', 'dev', 'net', 'cgroup']) mkdirSync(path(name));
   plugIn('eth0');
@@ -124,6 +143,17 @@ async function start({ prepare, grow, onState }: Changes = {}): Promise<void> {
       },
       onOutput: () => {},
     },
+    disk: async () => disk,
+    update: {
+      oneShot: { arm: async (slot) => void happened.push(`arm ${slot}`) },
+      now: () => performance.now(),
+      date: () => new Date(),
+      reboot: (reason) => void happened.push(`reboot: ${reason}`),
+    },
+    device: deviceOf(INFO, BOOT, {
+      now: () => performance.now(),
+      goDown: (how, reason) => void happened.push(`${how}: ${reason}`),
+    }),
   };
   const options = {
     data: path('data'),
@@ -144,13 +174,24 @@ async function start({ prepare, grow, onState }: Changes = {}): Promise<void> {
       ...{ maxRestarts: 5, restartWindowMs: 60_000 },
     },
     status: path('status.json'),
+    control: path('control.sock'),
+    update: {
+      ...{ table: 'gpt' as const, booted: BOOT.slot, resetCause: BOOT.resetCause },
+      ...{ trustedKeys: [signer.publicKey], versionFloor: undefined, version: INFO.version },
+      device: { product: INFO.product, target: INFO.target, arch: 'aarch64' as const },
+      rules: INFO.update,
+    },
+    ssh: { folder: path('ssh'), dropbearkey: 'dropbearkey', authorizedKeys: [], serial: 'pi-17' },
   };
   tree = supervisedApp(hearthd(options, effects));
   await tree.start();
 }
 
 const until = <T>(look: () => T): Promise<T> => vi.waitFor(look, { timeout: 30_000, interval: 20 });
-const NAMES = ['data', 'dhcp', 'dhcp eth0', 'network', 'devices', 'hot-plug', 'app', 'status', 'data watch'];
+const NAMES = [
+  ...['data', 'dhcp', 'dhcp eth0', 'network', 'devices', 'hot-plug'],
+  ...['update', 'ssh', 'control socket', 'app', 'status', 'data watch'],
+];
 const ids = (): Map<string, number | undefined> =>
   new Map(NAMES.map((name) => [name, named<Server>(name).find()?.id]));
 const running = (): number[] =>
@@ -219,6 +260,9 @@ test.each<[name: string, alsoRestarts: string[]]>([
   ['network', []],
   ['devices', ['hot-plug']],
   ['hot-plug', []],
+  ['update', []],
+  ['ssh', []],
+  ['control socket', []],
   ['status', []],
   ['data watch', []],
 ])('%s is killed: what restarts is that and %j, and the app and the lease stay', async (name, others) => {

@@ -1,4 +1,6 @@
 import { type ChildSpec, child, named, supervisor } from '../otp/index.ts';
+import type { Device } from './api/device.ts';
+import { serveSsh } from './api/session.ts';
 import type { RunnerOptions } from './app/runner.ts';
 import { type AppEffects, AppServer } from './app/server.ts';
 import { data } from './data/server.ts';
@@ -8,7 +10,11 @@ import { type DevicesOptions, devices } from './devices/service.ts';
 import type { Exec } from './exec.ts';
 import { speaker } from './log.ts';
 import { type Network, type NetworkOptions, network } from './network/service.ts';
-import { StatusFile } from './status.ts';
+import { ControlSocket } from './server/control-socket.ts';
+import type { SshOptions } from './ssh/keys.ts';
+import { Ssh, type SshEffects } from './ssh/service.ts';
+import { known, StatusFile } from './status.ts';
+import { Update, type UpdateEffects, type UpdateOptions } from './update/server.ts';
 
 export interface HearthdOptions {
   network: NetworkOptions;
@@ -18,6 +24,10 @@ export interface HearthdOptions {
   data: string;
   /** The status file. */
   status: string;
+  /** The control socket. */
+  control: string;
+  update: UpdateOptions;
+  ssh: SshOptions;
 }
 
 export interface HearthdEffects {
@@ -25,6 +35,10 @@ export interface HearthdEffects {
   /** @param onSlow to be called where making or repairing /data begins */
   data(onSlow: () => void): DataService;
   app: Omit<AppEffects, 'onItsWay' | 'say'>;
+  /** The whole disk. */
+  disk: SshEffects['disk'];
+  update: Omit<UpdateEffects, 'turn' | 'disk' | 'say' | 'appState'>;
+  device: Device;
 }
 
 /** From SIGKILL to the end of the app's pipes, and then some: the runner has deadlines of its own. */
@@ -37,7 +51,7 @@ const INTENSITY = { maxRestarts: 5, maxSeconds: 60 };
  * app's way to its first line waits for its turn: until the app is let go, or /data keeps even that waiting.
  */
 export function hearthd(options: HearthdOptions, effects: HearthdEffects): ChildSpec {
-  const { exec } = effects;
+  const { exec, disk } = effects;
   const turn = Promise.withResolvers<void>();
   const settled = Promise.withResolvers<void>();
   const changed = (): void => named<StatusFile>('status').cast('changed');
@@ -46,6 +60,7 @@ export function hearthd(options: HearthdOptions, effects: HearthdEffects): Child
     ...effects.app,
     onState(state) {
       changed();
+      named<Update>('update').cast('app', state);
       effects.app.onState(state);
     },
     say: speaker('app'),
@@ -64,7 +79,35 @@ export function hearthd(options: HearthdOptions, effects: HearthdEffects): Child
         onSettled: settled.resolve,
         turn: turn.promise,
       }),
-      // What must work when the app does not stands here: remote access, updates.
+      // What must work when the app does not: updates, remote access. Before the app, whose states decide about a trial.
+      child(Update, {
+        name: 'update',
+        args: [
+          options.update,
+          {
+            ...effects.update,
+            ...{ disk, say: speaker('update'), turn: turn.promise },
+            appState: () => known(named<AppServer>('app').call('state'), undefined),
+          },
+        ],
+      }),
+      child(Ssh, {
+        name: 'ssh',
+        shutdown: 'brutal',
+        args: [options.ssh, { exec, disk, say: speaker('ssh'), turn: turn.promise }],
+      }),
+      child(ControlSocket, {
+        name: 'control socket',
+        args: [
+          {
+            path: options.control,
+            serves: 'SSH sessions',
+            sharedFolder: true,
+            onConnection: (socket) => serveSsh(socket, effects.device),
+            say: speaker('ssh'),
+          },
+        ],
+      }),
       child(AppServer, {
         name: 'app',
         shutdown: options.app.stopTimeoutMs + APP_ENDS_MS,

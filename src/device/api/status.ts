@@ -61,7 +61,7 @@ export const deviceStatus = z.object({
     .optional(),
   /** `name`: stopped, starting, healthy, unhealthy, waiting, failed, stopping. */
   app: z.object({ name: z.string(), pid: z.number().optional(), reason: z.string().optional() }),
-  /** `persistent`, `read-only`, `memory`, or `preparing`. */
+  /** `persistent`, `read-only`, `volatile`, or `preparing`. */
   data: z.string(),
   /** By interface. */
   network: z.record(z.string(), lease),

@@ -1,6 +1,6 @@
-import { writeFileSync } from 'node:fs';
 import type { BootInfo } from '../boot-info.ts';
 import type { FirmwareInfo } from '../firmware-info.ts';
+import { goDown } from '../go-down.ts';
 import { PATHS } from '../paths.ts';
 import { firstOfBoot, readyLine } from '../ready.ts';
 import type { AppState } from './runner.ts';
@@ -49,7 +49,6 @@ export function tellOfApp(
       return;
     }
     say(`rebooting: ${reason}`);
-    writeFileSync(PATHS.reason, `${reason}\n`);
-    process.kill(1, 'SIGTERM');
+    goDown('reboot', reason);
   }
 }

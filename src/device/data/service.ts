@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import type { DataState } from '../../otp/device.ts';
 import type { BootInfo } from '../boot-info.ts';
 import type { Exec } from '../exec.ts';
@@ -8,7 +8,7 @@ import { blockInfo, openDevice } from './block.ts';
 import { canGrow, type GrowTarget, growFilesystem, growPartition } from './grow.ts';
 import { mountVolatile } from './mounts.ts';
 import { prepareData, releaseData } from './prepare.ts';
-import { parseSuperblock, SUPERBLOCK_OFFSET, SUPERBLOCK_SIZE } from './superblock.ts';
+import { backupPlaces, parseSuperblock, SUPERBLOCK_OFFSET, SUPERBLOCK_SIZE } from './superblock.ts';
 
 /** A file system this much smaller than its partition is as large as it can be: it ends on a whole group. */
 const WHOLE = 16 * 1024 * 1024;
@@ -18,7 +18,8 @@ export interface DataService {
   prepare(): Promise<DataState>;
   /** Takes the room that the disk has gained. For when the device is up: the app does not wait for it. */
   grow(): Promise<void>;
-  release(): Promise<void>;
+  /** @param forget whether the next boot is to make a new file system */
+  release(forget: boolean): Promise<void>;
 }
 
 export function createDataService(
@@ -81,8 +82,34 @@ export function createDataService(
       }
     },
 
-    release: () => releaseData(exec, PATHS.data, say),
+    async release(forget) {
+      // Files that are being sent hold /data in a mount namespace of their own.
+      if (forget) writeFileSync(`${PATHS.sshCgroup}/cgroup.kill`, '1');
+      await releaseData(exec, PATHS.data, say);
+      if (forget && boot.data !== undefined) forgetData(boot.data, say);
+    },
   };
+}
+
+/** Without a superblock, and without the copies that a repair would start from, there is no file system: data/prepare.ts. */
+function forgetData(device: string, say: (message: string) => void): void {
+  if (readFileSync('/proc/mounts', 'utf8').includes(`${device} `)) {
+    // The kernel would write its superblock once more.
+    say('/data is still in use: it has not been forgotten');
+    return;
+  }
+  const { size } = blockInfo(device);
+  const zeros = new Uint8Array(SUPERBLOCK_SIZE);
+  const offsets = [...backupPlaces().map((place) => place.offset), SUPERBLOCK_OFFSET];
+  using partition = openDevice(device, 'write');
+  // The first one last: a cut before leaves all of it.
+  const why = 'forgetting /data';
+  partition.writeSteps(
+    offsets
+      .filter((offset) => offset + zeros.length <= size)
+      .map((offset) => ({ offset, bytes: zeros, why })),
+  );
+  say('/data has been forgotten');
 }
 
 function filesystemSize(device: string): number {

@@ -7,6 +7,10 @@ import { tooLong } from './control-path.ts';
 
 export interface ControlOptions {
   path: string;
+  /** What there is not without it, for the line that says so. */
+  serves: string;
+  /** Others have files in its folder: the socket's own mode has to do, which it is made with under any sane umask. */
+  sharedFolder?: boolean;
   /** Gets every connection, unread. */
   onConnection(socket: Socket): void;
   say(message: string): void;
@@ -18,15 +22,15 @@ const MOST_CONNECTIONS = 64;
 const REFUSED_MS = 5_000;
 
 /**
- * hearthd's ear for `remote` and `rpc`. Whoever can connect may do all that the app may, so that only the user that runs it
- * can: by the modes of the folder and the socket. Node does not tell who connects (SO_PEERCRED).
+ * hearthd's ear: for `remote` and `rpc` on a server, for SSH sessions on a device. Whoever can connect may do all that the
+ * app may, so that only the user that runs it can: by the modes of the folder and the socket. Node does not tell who connects (SO_PEERCRED).
  */
 export class ControlSocket extends Server {
   #listener: Listener | undefined;
 
-  override async init({ path, onConnection, say }: ControlOptions): Promise<void> {
+  override async init({ path, serves, sharedFolder, onConnection, say }: ControlOptions): Promise<void> {
     // Without it the app runs all the same: it is not worth an outage.
-    const off = (why: string): void => say(`remote and rpc are off: ${why}`);
+    const off = (why: string): void => say(`${serves} are off: ${why}`);
     const long = tooLong(path);
     if (long !== undefined) return off(long);
     // Unread: the app reads from the first byte.
@@ -34,7 +38,7 @@ export class ControlSocket extends Server {
     listener.maxConnections = MOST_CONNECTIONS;
     try {
       // Before the socket is there: its own mode comes a moment after it.
-      chmodSync(dirname(path), 0o700);
+      if (!sharedFolder) chmodSync(dirname(path), 0o700);
       // Of a hearthd that was killed. Two at a time there are not: bin/ sees to that.
       rmSync(path, { force: true });
       await listening(listener, path);

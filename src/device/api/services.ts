@@ -1,0 +1,62 @@
+import { named } from '../../otp/index.ts';
+import type { AppServer } from '../app/server.ts';
+import type { BootInfo } from '../boot-info.ts';
+import type { Data } from '../data/server.ts';
+import type { FirmwareInfo } from '../firmware-info.ts';
+import type { Network } from '../network/service.ts';
+import type { Update } from '../update/server.ts';
+import type { Device } from './device.ts';
+import type { DeviceStatus } from './status.ts';
+
+export interface DeviceEffects {
+  goDown: Device['goDown'];
+  /** Milliseconds since the kernel started. */
+  now(): number;
+}
+
+/** The device, as hearthd's services are it together: by their names, so that one that is started anew is no other. */
+export function deviceOf(info: FirmwareInfo, boot: BootInfo, { goDown, now }: DeviceEffects): Device {
+  // The disk may be slow, and the sender's link is: only their ends are ends.
+  const updates = () => named<Update>('update').within(Infinity);
+  const { product, version, uuid } = info;
+  return {
+    ...{ product, version, uuid, goDown },
+    async status() {
+      const [update, app, data, network] = await Promise.all([
+        updates().call('status'),
+        named<AppServer>('app').call('state'),
+        named<Data>('data').call('state'),
+        named<Network>('network').call('leases'),
+      ]);
+      const { slots, state, trial, last, floor } = update;
+      const { a, b } = slots;
+      return {
+        ...{ product, version, uuid, target: info.target, slot: boot.slot, state },
+        ...(trial && { trial }),
+        update: info.update,
+        slots: { ...(a && { a: held(a) }), ...(b && { b: held(b) }) },
+        ...(last && { last }),
+        app: { ...app },
+        data,
+        network,
+        ...(floor !== undefined && { floor }),
+        uptimeSeconds: Math.round(now()) / 1000,
+        resetCause: boot.resetCause,
+      };
+    },
+    updates: {
+      receive: (incoming) => updates().call('receive', incoming),
+      try: () => updates().call('try'),
+      validate: (reason) => updates().call('validate', reason),
+      revert: (reason) => updates().call('revert', reason),
+      reached: (via) => named<Update>('update').cast('reached', via),
+    },
+    forgetData: () => named<Data>('data').call('forget'),
+  };
+}
+
+type Held = NonNullable<DeviceStatus['slots']['a']>;
+
+function held({ installed, ...rest }: Omit<Held, 'installed'> & { installed: string | undefined }): Held {
+  return { ...rest, ...(installed !== undefined && { installed }) };
+}

@@ -1,0 +1,64 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { FwError } from '../../errors.ts';
+import type { Disk } from '../../update/disk.ts';
+import { type Identity, IdentityStore } from '../../update/identity.ts';
+import { describe, type Exec } from '../exec.ts';
+
+export interface SshOptions {
+  /** Where the SSH daemon looks; in memory, for nobody but root. */
+  folder: string;
+  dropbearkey: string;
+  /** The firmware's, lines of OpenSSH. */
+  authorizedKeys: readonly string[];
+  /** The board's own number; undefined where it has none. */
+  serial: string | undefined;
+}
+
+/**
+ * Puts the daemon's files where heart waits for them: who may log in, and last the host key. The host key is made once, and
+ * is the same after every update and factory reset. Where nobody may log in there is no daemon.
+ */
+export async function openSsh(disk: Disk, options: SshOptions, exec: Exec): Promise<'open' | 'closed'> {
+  const { folder } = options;
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const store = await IdentityStore.open(disk);
+  const identity = store.identity ?? (await begun(store, options));
+  const keys = [...options.authorizedKeys, ...identity.operatorKeys];
+  if (keys.length === 0) return 'closed';
+  const hostKey = identity.hostKey ?? (await made(store, identity, options, exec));
+  put(join(folder, 'authorized_keys'), keys.map((key) => `${key}\n`).join(''));
+  put(join(folder, 'host_key'), Buffer.from(hostKey, 'base64'));
+  return 'open';
+}
+
+async function begun(store: IdentityStore, { serial }: SshOptions): Promise<Identity> {
+  const identity = { serial: serial ?? randomBytes(8).toString('hex'), operatorKeys: [] };
+  await store.write(identity);
+  return identity;
+}
+
+/** @throws FwError `host-key-failed` */
+async function made(
+  store: IdentityStore,
+  identity: Identity,
+  { folder, dropbearkey }: SshOptions,
+  exec: Exec,
+): Promise<string> {
+  const path = join(folder, 'host_key.made');
+  // Of a hearthd that was killed here: dropbearkey does not overwrite.
+  rmSync(path, { force: true });
+  const result = await exec(dropbearkey, ['-t', 'ed25519', '-f', path], { timeoutMs: 60_000 });
+  if (result.code !== 0)
+    throw new FwError('host-key-failed', `no host key could be made: ${describe('dropbearkey', result)}`);
+  const hostKey = readFileSync(path).toString('base64');
+  rmSync(path);
+  await store.write({ ...identity, hostKey });
+  return hostKey;
+}
+
+function put(path: string, content: string | Uint8Array): void {
+  writeFileSync(`${path}.new`, content, { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+}

@@ -1,0 +1,279 @@
+import { FwError } from '../../errors.ts';
+import { type ExitReason, isOrderly, Server, type ServerRef, Task } from '../../otp/index.ts';
+import type { Disk } from '../../update/disk.ts';
+import { EnvStore } from '../../update/env.ts';
+import type { State } from '../../update/machine.ts';
+import type { UpdateRecord } from '../../update/record.ts';
+import { receiveFile, receiveFrames } from '../../update/transfer/receive.ts';
+import { Updater, type UpdaterParts } from '../../update/updater.ts';
+import type { AppState } from '../app/runner.ts';
+import type { FirmwareInfo } from '../firmware-info.ts';
+import { STORY } from './story.ts';
+import { verdictOf } from './verdict.ts';
+
+export interface UpdateOptions extends Omit<UpdaterParts, 'disk' | 'oneShot' | 'now'> {
+  /** Of the firmware that runs. */
+  version: string;
+  rules: FirmwareInfo['update'];
+}
+
+export interface UpdateEffects extends Pick<UpdaterParts, 'oneShot'> {
+  disk(): Promise<Disk>;
+  /** Milliseconds since the kernel started: a hearthd that is started anew does not make a trial longer. */
+  now(): number;
+  date(): Date;
+  reboot(reason: string): void;
+  say(message: string): void;
+  /** Undefined while nobody knows. For one that is started anew: changes are told by `app`. */
+  appState(): Promise<AppState | undefined>;
+  /** Fulfilled when the app is on its way. */
+  turn: Promise<void>;
+}
+
+/** How a firmware comes: a plain file, or frames of src/update/transfer. */
+export interface Incoming {
+  source: AsyncIterable<Uint8Array>;
+  frames: boolean;
+  via: string;
+  /** Back to the sender, frames only. */
+  send(bytes: Uint8Array): void;
+  onProgress(done: number, total: number): void;
+}
+
+export interface Trial {
+  secondsLeft: number;
+  reachable: boolean;
+  healthy: boolean;
+}
+
+export interface UpdateStatus extends Pick<UpdateRecord, 'slots' | 'last'> {
+  state: State;
+  trial: Trial | undefined;
+  floor: string | undefined;
+}
+
+/**
+ * Updates: takes one in, has it tried, and decides about the system on trial. Needs the disk and nothing else: no /data, no
+ * network, no app.
+ */
+export class Update extends Server {
+  readonly #opened = Promise.withResolvers<Updater>();
+  #updater: Updater | undefined;
+  #options: UpdateOptions | undefined;
+  #effects: UpdateEffects | undefined;
+  #app: AppState = { name: 'stopped' };
+  #healthySince: number | undefined;
+  /** The links that somebody has come by. */
+  readonly #reached = new Set<string>();
+  #timer: Disposable | undefined;
+  #receiving = false;
+  #last: Promise<unknown> = Promise.resolve();
+
+  override init(options: UpdateOptions, effects: UpdateEffects): void {
+    this.#options = options;
+    this.#effects = effects;
+    // Nobody may wait for it yet.
+    this.#opened.promise.catch(() => {});
+    const me: ServerRef<Update> = this.self;
+    Task.async(async function update() {
+      await effects.turn;
+      const opened = await open(options, effects).catch(off);
+      me.cast('begin', opened, await effects.appState());
+    });
+  }
+
+  begin(opened: Updater | FwError, app: AppState | undefined): void {
+    const { say } = this.#parts().effects;
+    if (app) this.app(app);
+    if (opened instanceof FwError) {
+      say(STORY.off(opened.message));
+      this.#opened.reject(opened);
+      return;
+    }
+    const { rules, version } = this.#parts().options;
+    this.#updater = opened;
+    this.#opened.resolve(opened);
+    if (opened.problem !== undefined) say(opened.problem);
+    if (!opened.trial) return;
+    const { healthySeconds, trialSeconds, validate } = rules;
+    say(
+      validate === 'manual'
+        ? STORY.manual(version, trialSeconds)
+        : STORY.trial(version, healthySeconds, trialSeconds),
+    );
+    this.#look();
+  }
+
+  /** The app's state has changed. */
+  app(state: AppState): void {
+    const healthy = state.name === 'healthy';
+    if (!healthy) this.#healthySince = undefined;
+    else this.#healthySince ??= this.#parts().effects.now();
+    this.#app = state;
+    this.#look();
+  }
+
+  /** Somebody has come by this link. */
+  reached(via: string): void {
+    if (this.#reached.has(via)) return;
+    this.#reached.add(via);
+    this.#look();
+  }
+
+  status() {
+    return this.later(
+      this.#opened.promise.then((updater): UpdateStatus => {
+        const { slots, last } = updater.record;
+        return { state: updater.state, slots, last, floor: updater.floor, trial: this.#trial(updater) };
+      }),
+    );
+  }
+
+  /** Takes a firmware in. Afterwards it is staged. Gives its version. */
+  receive(incoming: Incoming) {
+    return this.later(this.#receive(incoming));
+  }
+
+  /** Has what is staged tried at the next boot. The caller reboots. */
+  try() {
+    return this.later(
+      this.#inTurn(async (updater) => {
+        const { update } = updater.record;
+        await updater.try();
+        if (update) this.#parts().effects.say(STORY.staged(update.version, update.into));
+      }),
+    );
+  }
+
+  validate(reason: string) {
+    return this.later(this.#inTurn((updater) => this.#validate(updater, reason)));
+  }
+
+  /** The caller reboots. */
+  revert(reason: string) {
+    return this.later(this.#inTurn((updater) => this.#revert(updater, reason)));
+  }
+
+  /** It is time to look at the trial. */
+  override async info(): Promise<void> {
+    await this.#inTurn(async (updater) => {
+      const facts = this.#facts(updater);
+      if (!facts) return;
+      const verdict = verdictOf(facts, this.#parts().options.rules);
+      this.#timer?.[Symbol.dispose]();
+      if (verdict.kind === 'wait')
+        this.#timer = this.sendAfter(Math.max(1, Math.ceil(verdict.at - facts.now)), 'look');
+      else if (verdict.kind === 'validate') await this.#validate(updater, verdict.reason);
+      else {
+        await this.#revert(updater, verdict.reason);
+        this.#parts().effects.reboot(`update reverted: ${verdict.reason}`);
+      }
+    });
+  }
+
+  override async terminate(reason: ExitReason): Promise<void> {
+    const updater = this.#updater;
+    if (!isOrderly(reason) || !updater) return;
+    // An orderly way down; a system on trial is given another try.
+    const again = await this.#inTurn(() => updater.rearm());
+    if (again) this.#parts().effects.say(STORY.again(this.#parts().options.version));
+  }
+
+  #parts(): { options: UpdateOptions; effects: UpdateEffects } {
+    if (!this.#options || !this.#effects) throw new Error('not started');
+    return { options: this.#options, effects: this.#effects };
+  }
+
+  #look(): void {
+    const me: ServerRef<Update> = this.self;
+    if (this.#updater?.trial) me.send('look');
+  }
+
+  #facts(updater: Updater) {
+    const { update } = updater.record;
+    if (!updater.trial || !update || update.reason) return undefined;
+    return {
+      now: this.#parts().effects.now(),
+      app: this.#app,
+      healthySince: this.#healthySince,
+      via: update.via,
+      reachable: this.#reached.has(update.via),
+    };
+  }
+
+  #trial(updater: Updater): Trial | undefined {
+    const facts = this.#facts(updater);
+    if (!facts) return undefined;
+    const { trialSeconds } = this.#parts().options.rules;
+    return {
+      secondsLeft: Math.max(0, Math.ceil(trialSeconds - facts.now / 1000)),
+      reachable: facts.reachable,
+      healthy: facts.healthySince !== undefined,
+    };
+  }
+
+  async #receive({ source, frames, via, send, onProgress }: Incoming): Promise<string> {
+    const { say } = this.#parts().effects;
+    const updater = await this.#opened.promise;
+    if (this.#receiving) {
+      throw new FwError('update-busy', 'another update is coming in right now', {
+        expected: 'one update at a time',
+        remedy: 'Wait for its end, or break it off there where it comes from.',
+      });
+    }
+    this.#receiving = true;
+    try {
+      say(STORY.coming(via));
+      if (frames) await receiveFrames(source, updater, via, send);
+      else await receiveFile(source, updater, via, onProgress);
+      return updater.record.update?.version ?? '';
+    } catch (error) {
+      say(STORY.refused(error instanceof Error ? error.message : String(error)));
+      throw error;
+    } finally {
+      this.#receiving = false;
+    }
+  }
+
+  async #validate(updater: Updater, reason: string): Promise<void> {
+    await updater.validate(reason);
+    this.#parts().effects.say(STORY.validated(this.#parts().options.version, reason));
+  }
+
+  async #revert(updater: Updater, reason: string): Promise<void> {
+    await updater.revert(reason);
+    this.#parts().effects.say(STORY.givingUp(this.#parts().options.version, reason));
+  }
+
+  /** What writes to the environment does so alone. */
+  #inTurn<T>(work: (updater: Updater) => Promise<T>): Promise<T> {
+    const result = this.#last.then(() => this.#opened.promise).then(work);
+    this.#last = result.catch(() => {});
+    return result;
+  }
+}
+
+/** Says how the update before has ended, if that is seen only now. */
+async function open(options: UpdateOptions, effects: UpdateEffects): Promise<Updater> {
+  const disk = await effects.disk();
+  const before = (await EnvStore.open(disk)).record.update;
+  const updater = await Updater.open({
+    ...options,
+    disk,
+    oneShot: effects.oneShot,
+    now: effects.date,
+  });
+  const { last } = updater.record;
+  if (before && !updater.record.update && last) effects.say(STORY[last.result](last.version, last.reason));
+  return updater;
+}
+
+/** A disk that cannot be understood is no reason to have no device. */
+function off(cause: unknown): FwError {
+  if (cause instanceof FwError) return cause;
+  return new FwError('updates-off', (cause as Error).message, {
+    where: 'the disk',
+    remedy: 'Look at the kernel log (dmesg): the disk may be failing.',
+    cause,
+  });
+}
