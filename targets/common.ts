@@ -31,8 +31,17 @@ export function basePackages(arch: Arch): PackagePick[] {
     { name: 'libcom-err2', files: [`${lib}/libcom_err.so.2*`] },
     { name: 'libblkid1', files: [`${lib}/libblkid.so.1*`] },
     { name: 'libuuid1', files: [`${lib}/libuuid.so.1*`] },
-    // Holds the licence text of the two GCC libraries above.
+    // SSH: the daemon with its keys' maker, and what sftp and scp speak to.
+    { name: 'dropbear-bin', files: ['usr/sbin/dropbear', 'usr/bin/dropbearkey'] },
+    { name: 'libtomcrypt1', files: [`${lib}/libtomcrypt.so.1*`] },
+    { name: 'libtommath1', files: [`${lib}/libtommath.so.1*`] },
+    { name: 'libgmp10', files: [`${lib}/libgmp.so.10*`] },
+    { name: 'libcrypt1', files: [`${lib}/libcrypt.so.1*`] },
+    { name: 'zlib1g', files: [`${lib}/libz.so.1*`] },
+    { name: 'openssh-sftp-server', files: ['usr/lib/openssh/sftp-server'] },
+    // These hold the licence texts of the two GCC libraries, and of sftp-server.
     { name: 'gcc-14-base', files: [] },
+    { name: 'openssh-client', files: [] },
   ];
 }
 
