@@ -57,11 +57,10 @@ export function atBoot(record: UpdateRecord, facts: BootFacts): AtBoot {
   const { booted, preferred } = facts;
   const { update } = record;
   const steady = (next: UpdateRecord, commit?: Slot): AtBoot => ({ record: next, commit, trial: false });
-  if (update?.state === 'trial' && update.into === booted) {
-    // Committed, and then the power went before it could be written down.
-    if (preferred === booted) return steady(ended(record, 'validated', update.reason ?? 'committed'));
-    return { record, commit: undefined, trial: true };
-  }
+  // Committed, and then the power went before it could be written down.
+  if (update?.into === booted && preferred === booted)
+    return steady(ended(record, 'validated', update.reason ?? 'committed'));
+  if (update?.state === 'trial' && update.into === booted) return { record, commit: undefined, trial: true };
   if (update?.state === 'trial')
     return steady(ended(record, 'reverted', whyReverted(update, facts.resetCause)), mend(facts));
   // It was armed, and nothing says so: a trial all the same.

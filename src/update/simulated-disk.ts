@@ -1,8 +1,13 @@
 /** For tests only: a disk that remembers every write and flush, to be looked at as it would be after a cut at any of them. */
+import type { Slot } from '../archive/variants.ts';
 import type { ReadAt } from '../formats/bytes.ts';
 import type { Disk } from './disk.ts';
 
-export type DiskEvent = { type: 'write'; offset: number; bytes: Uint8Array } | { type: 'flush' };
+export type DiskEvent =
+  | { type: 'write'; offset: number; bytes: Uint8Array }
+  | { type: 'flush' }
+  /** Not of the disk: the platform's one-shot was armed between the writes. */
+  | { type: 'arm'; slot: Slot };
 
 const PAGE = 64 * 1024;
 

@@ -1,4 +1,5 @@
 /** For tests only: a small machine with a disk as `fw` makes it, a boot loader's rules, and firmware for it. */
+import { parseHead } from '../archive/head.ts';
 import { readFirmware } from '../archive/read.ts';
 import type { Signer } from '../archive/signer.ts';
 import { build, newSigner, noise } from '../archive/test-firmware.ts';
@@ -12,13 +13,13 @@ import { flashedEnv } from './env.ts';
 import { ENV, FIRST_PARTITION, MBR_SIGNATURE, MiB, PARTITION_NAMES, SECTOR, STATE_AREA } from './layout.ts';
 import { findPlaces } from './places.ts';
 import { Pages, SimulatedDisk } from './simulated-disk.ts';
-import { SlotStore } from './slot.ts';
+import { chunksOf, SlotStore } from './slot.ts';
 import { Updater, type UpdaterParts } from './updater.ts';
 
 const KiB = 1024;
-const BOOT_SIZE = 512 * KiB;
+const BOOT_SIZE = 128 * KiB;
 const ROOT_SIZE = 4 * MiB;
-const ESP_SIZE = 40 * MiB;
+const ESP_SIZE = 4 * MiB;
 const CONTROL_SIZE = 4 * MiB;
 const EBR_GAP = 4 * MiB;
 const TIME = new Date('2026-11-21T00:00:00Z');
@@ -30,6 +31,8 @@ export interface TestFirmware {
   version?: string;
   /** Bytes of the root; what is not said to differ is the same in every firmware. */
   root?: Buffer;
+  /** Bytes of the boot payload. */
+  bootSize?: number;
   versionFloor?: string;
   by?: Signer;
   product?: string;
@@ -43,7 +46,7 @@ export function rootOf(n: number): Buffer {
 export function firmware(n: number, options: TestFirmware = {}): Promise<Buffer> {
   const { by = signer } = options;
   const uuid = `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
-  const boot = Buffer.from(`kernel ${n} hearth.slot=a `.padEnd(300 * KiB, 'kernel'));
+  const boot = Buffer.from(`kernel ${n} hearth.slot=a `.padEnd(options.bootSize ?? 100 * KiB, 'kernel'));
   const at = boot.indexOf('hearth.slot=a') + 12;
   return build(
     {
@@ -72,7 +75,7 @@ export function firmware(n: number, options: TestFirmware = {}): Promise<Buffer>
 
 /** A disk as it is flashed: slot a holds a firmware, slot b nothing. */
 export async function flashed(family: Family, fw: Buffer): Promise<Pages> {
-  const pages = new Pages(64 * MiB + (family === 'mbr' ? 0 : ESP_SIZE));
+  const pages = new Pages(64 * MiB);
   for (const { offset, bytes } of family === 'gpt' ? gptPieces(pages.size) : mbrPieces(pages.size))
     pages.write(offset, bytes);
   const disk = new SimulatedDisk(pages);
@@ -129,6 +132,7 @@ export async function boot(machine: Machine, options: Partial<UpdaterParts> = {}
     oneShot: {
       arm: async (wanted) => {
         machine.armed = wanted;
+        disk.log.push({ type: 'arm', slot: wanted });
       },
     },
     trustedKeys: [signer.publicKey],
@@ -138,6 +142,20 @@ export async function boot(machine: Machine, options: Partial<UpdaterParts> = {}
     ...options,
   });
   return { disk, updater, slot };
+}
+
+/** The version that a slot holds, complete to the last byte; it throws where it does not. */
+export async function contentOf(machine: Machine, slot: Slot): Promise<string> {
+  const disk = new SimulatedDisk(machine.pages);
+  const store = new SlotStore(disk, slot, findPlaces(disk, machine.family).slots[slot]);
+  const bytes = await store.head();
+  if (!bytes) throw new Error(`slot ${slot} has no head`);
+  const head = await parseHead(bytes, { trust: 'self' });
+  for (const id of chunksOf(head)) {
+    if (!(await store.read(id)))
+      throw new Error(`slot ${slot} is not whole: ${id.payload.name}, chunk ${id.index}`);
+  }
+  return head.manifest.version;
 }
 
 /** Takes a firmware in, as a link does that sends a whole .fw. */
@@ -178,7 +196,7 @@ function gptPieces(diskSize: number): { offset: number; bytes: Uint8Array }[] {
       { path: 'EFI/Linux/slot-a.efi', content: new Uint8Array(0), reserve: BOOT_SIZE },
       { path: 'EFI/Linux/slot-b.efi', content: new Uint8Array(0), reserve: BOOT_SIZE },
     ],
-    { type: 32, size: ESP_SIZE, label: 'ESP', volumeId: 1, hiddenSectors: espAt / SECTOR, time: TIME },
+    { type: 16, size: ESP_SIZE, label: 'ESP', volumeId: 1, hiddenSectors: espAt / SECTOR, time: TIME },
   );
   return [...table, ...esp.pieces.map(({ offset, bytes }) => ({ offset: espAt + offset, bytes }))];
 }

@@ -3,6 +3,7 @@ import { newSigner } from '../archive/test-firmware.ts';
 import {
   boot,
   bootSlot,
+  contentOf,
   type Family,
   firmware,
   flashed,
@@ -34,6 +35,7 @@ describe.each(['gpt', 'mbr'] as const)('an update on a disk with %s', (family) =
 
     const fresh = await boot(m);
     expect(fresh.slot).toBe('b');
+    expect(await contentOf(m, 'b')).toBe('1.2.0');
     expect(fresh.updater.trial).toBe(true);
     await fresh.updater.validate('healthy for 30 s');
     expect(fresh.updater.record).toMatchObject({

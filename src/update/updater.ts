@@ -72,6 +72,11 @@ export class Updater {
     return highest(this.record.floor, this.trial ? undefined : this.#parts.versionFloor);
   }
 
+  /** The slot that runs. */
+  get booted(): Slot {
+    return this.#parts.booted;
+  }
+
   /** What is known of the firmware that runs. */
   get running(): SlotRecord | undefined {
     return this.record.slots[this.#parts.booted];
