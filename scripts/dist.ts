@@ -14,6 +14,7 @@ const DATA = [
   'firmware/heart/prebuilt/**',
   'firmware/release/**',
   'firmware/rootfs/**',
+  'firmware/tryboot/**',
   'src/project/new/template/**',
 ];
 const PROGRAMS = /^bin\/fw\.js$|\/prebuilt\/.*\/heart$/;

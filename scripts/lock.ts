@@ -18,12 +18,14 @@ import { type ArchiveReader, DEBIAN_KEYRING } from './lock/debian-archive.ts';
 import { notPublished } from './lock/published.ts';
 import { type Indexes, lockFrom, readIndexes } from './lock/refresh.ts';
 import { summary } from './lock/summary.ts';
+import { refreshTryboot } from './lock/tryboot-step.ts';
 import { debianOrder } from './lock/version-order.ts';
 
 const USAGE = `usage: npm run lock -- [OPTION] [TARGET…]
 
   (none)          take the newest packages of Debian, and write locks and system archives
   --archive-only  write the system archives of the locks as they are
+  --modules-only  compile what is compiled for the kernels of the locks as they are
   --check         write nothing; exit 1 if the locks do not fit the targets, or are not what Debian has now
   --published     after \`npm publish build/systems/NAME.tgz\`: let builds fetch that archive from their registry
   --force         go back to older packages, or use an index that has expired: for a dated snapshot
@@ -39,14 +41,18 @@ interface Work {
 const cache = new Cache(cacheDir());
 
 /** What a lock is made of, in order: each step gets the lock that the one before it made. */
-async function refresh({ target, before, lockUrl }: Work, indexes: Indexes, force: boolean): Promise<void> {
+async function refresh(
+  { target, before, lockUrl }: Work,
+  indexes: Indexes,
+  reader: ArchiveReader,
+): Promise<void> {
   // 1. The packages, by Debian's signed indexes.
   const lock = await lockFrom(target, before, indexes, cache);
-  refuseBackwards(target, before, lock, force);
+  refuseBackwards(target, before, lock, reader.force);
   const lines = summary(before, lock);
   say(...(lines.length > 0 ? lines : ['  unchanged']));
-  // 2. What is compiled against the kernel's headers belongs here: nothing yet. (The Pi's one-shot boot will: its
-  //    module is built for each new kernel, committed beside heart's binaries, and hashed as they are.)
+  // 2. What is compiled against the kernel's headers, and committed: the Pi's one-shot boot.
+  await modules(target, lock, reader);
   // 3. Our own C binaries are those that were recorded when they were compiled (scripts/build-heart).
   readHeart(target.arch);
   // 4. The system archive: it holds what the lock names.
@@ -65,6 +71,10 @@ async function archive({ target, before, lockUrl }: Work, lock: Lock): Promise<v
   const size = `${(archive.size / 1e6).toFixed(1)} MB`;
   if (archive.published) say(`  ${archive.package} ${archive.version}  ${size}, published`);
   else say(`  ${relative(process.cwd(), path)}  ${size}, not published`);
+}
+
+async function modules(target: Target, lock: Lock, reader: ArchiveReader): Promise<void> {
+  if (target.boot.family === 'pi') await refreshTryboot(lock, reader, cache, (text) => say(`  ${text}`));
 }
 
 async function check({ target, before }: Work, indexes: Indexes): Promise<boolean> {
@@ -120,6 +130,7 @@ async function main(): Promise<void> {
     allowPositionals: true,
     options: {
       'archive-only': { type: 'boolean', default: false },
+      'modules-only': { type: 'boolean', default: false },
       check: { type: 'boolean', default: false },
       published: { type: 'boolean', default: false },
       force: { type: 'boolean', default: false },
@@ -138,7 +149,7 @@ async function main(): Promise<void> {
     now: new Date(),
     force: values.force,
   };
-  const needIndexes = !values.published && !values['archive-only'];
+  const needIndexes = !values.published && !values['archive-only'] && !values['modules-only'];
   const indexes =
     needIndexes &&
     (await readIndexes(
@@ -148,8 +159,9 @@ async function main(): Promise<void> {
   for (const work of works) {
     say(`${work.target.name}:`);
     if (values.published) await publish(work);
+    else if (values['modules-only']) await modules(work.target, lockOf(work), reader);
     else if (!indexes) await archive(work, lockOf(work));
-    else if (!values.check) await refresh(work, indexes, values.force);
+    else if (!values.check) await refresh(work, indexes, reader);
     else if (!(await check(work, indexes))) process.exitCode = 1;
   }
 }

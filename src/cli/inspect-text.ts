@@ -97,6 +97,9 @@ function inventory(made: Inventory | undefined, width: number): string[] {
   const rows: [name: string, version: string, licence: string[]][] = [
     ['hearthfw', made.hearth.version, [made.hearth.licence]],
     ['musl (in heart)', heart.musl.version, licencesOf(heart.musl)],
+    ...(made.tryboot
+      ? [['hearth_tryboot', made.hearth.version, [made.tryboot.licence]] as (typeof rows)[number]]
+      : []),
     [`node (${node.package})`, node.version, [node.licence]],
     ...made.debian.map((each): (typeof rows)[number] => [each.name, each.version, licencesOf(each)]),
     ...made.npm.map((each): (typeof rows)[number] => [

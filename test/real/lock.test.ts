@@ -8,10 +8,12 @@ import { parsePackages } from '../../scripts/lock/packages-index.ts';
 import { notPublished } from '../../scripts/lock/published.ts';
 import { lockFrom } from '../../scripts/lock/refresh.ts';
 import { summary } from '../../scripts/lock/summary.ts';
+import { trybootSources } from '../../scripts/lock/tryboot-step.ts';
 import { debianOrder } from '../../scripts/lock/version-order.ts';
 import { Cache } from '../../src/build/cache.ts';
 import { integrityOf } from '../../src/build/hash.ts';
 import type { Lock, LockedPackage } from '../../src/build/lock.ts';
+import { readTrybootRecord } from '../../src/build/system/tryboot.ts';
 import type { Target } from '../../src/build/target.ts';
 import { loadTarget } from '../../src/build/targets.ts';
 import { HASH, NOW, stanza } from './lock-stanza.ts';
@@ -228,4 +230,8 @@ test('an archive counts as published when the registry has its very bytes', asyn
     rmSync(cache, { recursive: true });
     vi.unstubAllEnvs();
   }
+});
+
+test("the Pi's module was compiled from the sources beside it; else: npm run lock -- --modules-only", () => {
+  expect(readTrybootRecord().sources).toBe(trybootSources());
 });

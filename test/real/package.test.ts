@@ -47,7 +47,7 @@ describe('the tarball', () => {
       .map((entry) => join(entry.parentPath, entry.name).slice(installed().length + 1));
     const surprising = files.filter(
       (path) =>
-        !/^(dist\/.*\.(js|d\.ts|json)|dist\/firmware\/(heart\/prebuilt|rootfs|release)\/.*|dist\/src\/project\/new\/template\/.*|docs\/([^/]*\.(md|svg)|otp\/([^/]*\.md|examples\/[^/]*\.ts))|package\.json|README\.md|LICENSE|NOTICE)$/.test(
+        !/^(dist\/.*\.(js|d\.ts|json)|dist\/firmware\/(heart\/prebuilt|rootfs|release|tryboot)\/.*|dist\/src\/project\/new\/template\/.*|docs\/([^/]*\.(md|svg)|otp\/([^/]*\.md|examples\/[^/]*\.ts))|package\.json|README\.md|LICENSE|NOTICE)$/.test(
           path,
         ),
     );

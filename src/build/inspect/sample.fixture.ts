@@ -57,6 +57,12 @@ export const sampleInventory: Inventory = {
     licence: 'Apache-2.0',
     musl: { version: '1.2.5-3.1~deb13u1', licences: ['MIT'], licenceFile: '/usr/share/doc/musl/copyright' },
   },
+  tryboot: {
+    sha256: 'cd'.repeat(32),
+    licence: 'GPL-2.0-only',
+    licenceFile: '/usr/share/doc/hearth-tryboot/copyright',
+    sourceFile: '/usr/share/doc/hearth-tryboot/hearth_tryboot.c',
+  },
   debian: [
     {
       name: 'linux-image-6.12.1+deb13-amd64',

@@ -81,6 +81,17 @@ test('licences are ids, names, or one expression when there is a choice', () => 
   expect(licences('silent')).toBeUndefined();
 });
 
+test('a kernel module of ours is named with its licence and its source', () => {
+  expect(component('hearth_tryboot')).toMatchObject({
+    hashes: [{ alg: 'SHA-256', content: 'cd'.repeat(32) }],
+    licenses: [{ license: { id: 'GPL-2.0-only' } }],
+    properties: [
+      { name: 'hearth:licenceFile', value: '/usr/share/doc/hearth-tryboot/copyright' },
+      { name: 'hearth:sourceFile', value: '/usr/share/doc/hearth-tryboot/hearth_tryboot.c' },
+    ],
+  });
+});
+
 test('hashes are those of the lock, in hexadecimal', () => {
   expect(component('node')?.hashes).toEqual([{ alg: 'SHA-512', content: '01'.repeat(64) }]);
   expect(component('@scope/pkg')?.hashes).toEqual([{ alg: 'SHA-512', content: '02'.repeat(64) }]);

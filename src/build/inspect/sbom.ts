@@ -53,6 +53,7 @@ export function sbomOf(inspection: Inspection): CycloneDx {
   const components = [
     hearth,
     heartComponent(inventory),
+    ...trybootComponent(inventory),
     nodeComponent(inventory),
     ...inventory.debian.map((pkg) => debianComponent(pkg, inventory)),
     ...inventory.npm.map(npmComponent),
@@ -116,6 +117,24 @@ function heartComponent({ heart, hearth, debian, suite }: Inventory): Component 
       },
     ],
   };
+}
+
+function trybootComponent({ tryboot, hearth }: Inventory): Component[] {
+  if (!tryboot) return [];
+  return [
+    {
+      type: 'library',
+      'bom-ref': 'hearth_tryboot',
+      name: 'hearth_tryboot',
+      version: hearth.version,
+      hashes: [sha256(tryboot.sha256)],
+      licenses: licences([tryboot.licence]),
+      properties: [
+        { name: 'hearth:licenceFile', value: tryboot.licenceFile },
+        { name: 'hearth:sourceFile', value: tryboot.sourceFile },
+      ],
+    },
+  ];
 }
 
 function nodeComponent({ node }: Inventory): Component {

@@ -97,7 +97,7 @@ describe('inspect', () => {
     await sampleFirmware(at('made.fw'), { [INVENTORY_FILE]: encodeInventory(sampleInventory) });
     const inspection = await inspectFirmware(at('made.fw'));
     expect(inspection.inventory).toEqual(sampleInventory);
-    expect(sbomOf(inspection).components).toHaveLength(3 + 3 + 3 + 1);
+    expect(sbomOf(inspection).components).toHaveLength(3 + 1 + 3 + 3 + 1);
   });
 
   test('a firmware without one shows the rest', async () => {

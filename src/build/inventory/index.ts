@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { FwError } from '../../errors.ts';
 import type { DirNode } from '../../formats/tree.ts';
 import type { Bundle } from '../bundle/index.ts';
-import type { Arch } from '../target.ts';
+import { readTrybootRecord, trybootTexts } from '../system/tryboot.ts';
+import type { Arch, Target } from '../target.ts';
 import type { LoadedTarget } from '../targets.ts';
 import { file, inMemory, insert } from '../tree.ts';
 import { copyrightLicences } from './copyright.ts';
@@ -24,6 +25,7 @@ const PREBUILT = new URL('firmware/heart/prebuilt/', TOOLKIT);
 const NPM_DOC = '/usr/share/doc/npm';
 const HEARTH_DOC = '/usr/share/doc/hearthfw/copyright';
 const MUSL_DOC = '/usr/share/doc/musl/copyright';
+const TRYBOOT_DOC = '/usr/share/doc/hearth-tryboot';
 
 /** Folders of the root that change with the app: the image keeps them behind what stays. */
 export const INVENTORY_FOLDERS = [INVENTORY_FILE.slice(0, INVENTORY_FILE.lastIndexOf('/')), NPM_DOC];
@@ -65,6 +67,7 @@ export async function addInventory(root: DirNode, input: InventoryInput): Promis
       licenceFile: '/usr/share/doc/nodejs/copyright',
     },
     heart: addHeart(root, target.arch, license),
+    ...addTryboot(root, target),
     debian: await debianPackages(lock, root),
     npm: found.map((each) => addPackage(root, each)),
     addons: addonsOf(app, project, found),
@@ -99,6 +102,20 @@ function addHeart(root: DirNode, arch: Arch, licence: string): Inventory['heart'
     sha256,
     licence,
     musl: { version: musl, ...(licences ? { licences } : {}), licenceFile: MUSL_DOC },
+  };
+}
+
+/** The licence wants to travel with the module, and so does the source: it is small. */
+function addTryboot(root: DirNode, { boot }: Target): Pick<Inventory, 'tryboot'> {
+  if (boot.family !== 'pi') return {};
+  for (const [name, bytes] of trybootTexts()) insert(root, `${TRYBOOT_DOC}/${name}`, file(bytes));
+  return {
+    tryboot: {
+      sha256: readTrybootRecord().sha256,
+      licence: 'GPL-2.0-only',
+      licenceFile: `${TRYBOOT_DOC}/copyright`,
+      sourceFile: `${TRYBOOT_DOC}/hearth_tryboot.c`,
+    },
   };
 }
 

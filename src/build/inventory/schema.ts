@@ -61,6 +61,8 @@ const schema = z.object({
     licence: z.string(),
     musl: z.object({ version: z.string(), licences: z.array(z.string()).optional(), licenceFile }),
   }),
+  /** On a Raspberry Pi: the kernel module that is ours. Under the kernel's licence, with its source beside the licence. */
+  tryboot: z.object({ sha256: hex256, licence: z.string(), licenceFile, sourceFile: z.string() }).optional(),
   debian: z.array(debianPackage),
   npm: z.array(npmPackage),
   /** Native addons, beside the app's bundle in /srv/app. */

@@ -13,11 +13,12 @@ import { directory, file, insert, symlink, treeHash } from '../tree.ts';
 import { checkElfFiles } from './elf-check.ts';
 import { readHeart } from './heart.ts';
 import { picksKey, type SystemInputs } from './inputs.ts';
-import { addKernel } from './kernel.ts';
+import { addKernel, type Ours } from './kernel.ts';
 import { kernelPackage } from './locked.ts';
 import { obtainInputs } from './obtain.ts';
 import { place } from './picks.ts';
 import { openSystem, type StoredSystem, storeSystem } from './store.ts';
+import { readTryboot } from './tryboot.ts';
 
 /** A target's kernel, userland and Node, without any app. */
 export interface System {
@@ -50,10 +51,10 @@ export async function prepareSystem(
 ): Promise<System> {
   const { target, lock } = loaded;
   tell({ step: STEP });
-  const heart = readHeart(target.arch);
+  const ours = readOurs(target, lock);
   const skeleton = directory();
   await addSkeleton(skeleton);
-  const key = systemKey(target, lock, heart, skeleton);
+  const key = systemKey(target, lock, ours, skeleton);
   const opened = await fromCache(key, cache);
   if (opened) return asSystem(opened, true);
 
@@ -61,7 +62,7 @@ export async function prepareSystem(
     fetching: (name, done, total) => tell({ step: `fetching ${name}`, bytes: { done, total } }),
     unpacking: (name) => tell({ step: STEP, detail: `unpacking ${name}` }),
   });
-  const made = await makeSystem(target, lock, inputs, heart, skeleton);
+  const made = await makeSystem(target, lock, inputs, ours, skeleton);
   const stored = await storeSystem(made.root, made.parts, cache);
   await cache.put('systems', key, Buffer.from(JSON.stringify(stored)));
   return asSystem(made, false);
@@ -71,7 +72,7 @@ export async function prepareSystem(
 export async function systemIsCached({ target, lock }: LoadedTarget, cache: Cache): Promise<boolean> {
   const skeleton = directory();
   await addSkeleton(skeleton);
-  const key = systemKey(target, lock, readHeart(target.arch), skeleton);
+  const key = systemKey(target, lock, readOurs(target, lock), skeleton);
   return (await fromCache(key, cache)) !== undefined;
 }
 
@@ -80,7 +81,13 @@ async function fromCache(key: string, cache: Cache): ReturnType<typeof openSyste
   return found && openSystem(JSON.parse(found.toString('utf8')) as StoredSystem, cache);
 }
 
-function systemKey(target: Target, lock: Lock, heart: Uint8Array, skeleton: DirNode): string {
+/** What was compiled from sources of ours. */
+function readOurs(target: Target, lock: Lock): Ours {
+  const heart = readHeart(target.arch);
+  return target.boot.family === 'pi' ? { heart, tryboot: readTryboot(lock) } : { heart };
+}
+
+function systemKey(target: Target, lock: Lock, { heart, tryboot }: Ours, skeleton: DirNode): string {
   return sha256(
     JSON.stringify({
       toolkit: toolkit.version,
@@ -91,6 +98,7 @@ function systemKey(target: Target, lock: Lock, heart: Uint8Array, skeleton: DirN
       APPLETS,
       skeleton: treeHash(skeleton),
       heart: sha256(heart),
+      ...(tryboot ? { tryboot: sha256(tryboot) } : {}),
       zlib: process.versions.zlib,
       zstd: process.versions.zstd,
     }),
@@ -115,16 +123,16 @@ async function makeSystem(
   target: Target,
   lock: Lock,
   inputs: SystemInputs,
-  heart: Uint8Array,
+  ours: Ours,
   root: DirNode,
 ): Promise<{ root: DirNode; parts: Map<string, Content> }> {
   const parts = new Map<string, Content>();
   for (const name of [...target.packages.map((pick) => pick.name), lock.node.package])
     place(root, inputs.get(name) ?? []);
   const kernel = inputs.get(kernelPackage(target, lock).name) ?? [];
-  await addKernel(target, lock, kernel, heart, root, parts);
+  await addKernel(target, lock, kernel, ours, root, parts);
 
-  insert(root, 'usr/sbin/heart', file(heart, 0o755));
+  insert(root, 'usr/sbin/heart', file(ours.heart, 0o755));
   for (const name of APPLETS) insert(root, `usr/bin/${name}`, symlink('busybox'));
   if (target.arch === 'x86_64') insert(root, 'lib64', symlink('usr/lib64'));
   takeBootFiles(target, root, parts);

@@ -8,6 +8,14 @@ import { buildInitramfs } from './initramfs.ts';
 import { kernelPackage, lockLacks } from './locked.ts';
 import { MODULE_LISTS, pickModules, wantedModules } from './modules.ts';
 import { type FetchPackage, openPackage, type PickedFile } from './picks.ts';
+import { TRYBOOT } from './tryboot.ts';
+
+/** What is ours of what runs between the kernel and the root. */
+export interface Ours {
+  heart: Uint8Array;
+  /** On a Raspberry Pi: the module that arms its one-shot boot. */
+  tryboot?: Uint8Array;
+}
 
 /** Where things are in a kernel's package. */
 function places(target: Target, lock: Lock) {
@@ -47,7 +55,7 @@ export async function addKernel(
   target: Target,
   lock: Lock,
   picked: readonly PickedFile[],
-  heart: Uint8Array,
+  { heart, tryboot }: Ours,
   root: DirNode,
   parts: Map<string, Content>,
 ): Promise<void> {
@@ -66,7 +74,13 @@ export async function addKernel(
   const licence = files.get(copyright);
   if (licence) insert(root, 'usr/share/doc/linux/copyright', file(licence));
 
-  const { files: ofRoot, boot, loadList } = await pickModules(target.modules, modules, files);
+  const wanted = { ...target.modules };
+  if (tryboot) {
+    // Where depmod's own rules put what does not come with the kernel. heart may need it before there is a hearthd.
+    files.set(`${modules}extra/${TRYBOOT}.ko`, tryboot);
+    wanted.always = [...wanted.always, TRYBOOT];
+  }
+  const { files: ofRoot, boot, loadList } = await pickModules(wanted, modules, files);
   for (const [path, bytes] of ofRoot) insert(root, `${modules}${path}`, file(bytes));
   const mtime = Math.floor(Date.parse(lock.date) / 1000);
   parts.set('initramfs', inMemory(await buildInitramfs(heart, boot, loadList, mtime)));
