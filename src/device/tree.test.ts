@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { DataState } from '../otp/device.ts';
@@ -20,6 +21,7 @@ import { firmware, flashed, signer } from '../update/test-machine.ts';
 import { deviceOf } from './api/services.ts';
 import type { AppState } from './app/runner.ts';
 import { parseBootInfo } from './boot-info.ts';
+import type { Data } from './data/server.ts';
 import type { Result } from './exec.ts';
 import type { FirmwareInfo } from './firmware-info.ts';
 import { sayReports } from './reports.ts';
@@ -342,6 +344,9 @@ test('a service that is started anew while the disk is repaired waits for that s
   const { id } = named<Server>('data').process();
   named<Server>('data').exit('kill');
   await until(() => expect(named<Server>('data').find()?.id).toBeGreaterThan(id));
+  // Its task is on its way when it answers.
+  await named<Data>('data').call('state');
+  await setImmediate();
   resolve('persistent');
   await settled();
   expect(happened.filter((each) => each === 'prepare')).toHaveLength(1);

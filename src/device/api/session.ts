@@ -9,6 +9,8 @@ const LEAVES_MS = 2_000;
 /** Serves one SSH session that `heart attach` has joined to the control socket: its command line is the argument. */
 export function serveSsh(socket: Socket, device: Device): void {
   serveSession(socket, { ssh: (call) => serve(call, device) });
+  // It comes paused, for those who hand it on unread.
+  socket.resume();
 }
 
 async function serve(call: Call, device: Device): Promise<number> {
