@@ -13,6 +13,7 @@ export function doctorCommand(): Command {
     'fw doctor --online        also ask whether npm and the mirrors answer',
     'fw doctor --json          the findings as JSON, for CI',
   ])
+    .summary('Say what is missing on this machine, and what fixes it')
     .option('--app <dir>', 'the project', '.')
     .option('--online', 'also ask registries and mirrors; otherwise nothing leaves this machine')
     .addHelpText(

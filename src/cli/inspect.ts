@@ -15,6 +15,7 @@ export function inspectCommand(): Command {
     'fw inspect hello-1.0.0-rpi3.fw --files all     every file of the root, by its size',
     'fw inspect hello-1.0.0-rpi3.fw --sbom > hello.cdx.json     bill of materials',
   ])
+    .summary('Show what is in a firmware: sizes, files, packages, keys')
     .argument('<file.fw>', 'the firmware, for any target, signed by anybody')
     .option('--files <count>', "how many of the largest files to list, or 'all'", fileCount, FILES_SHOWN)
     .option('--sbom', 'print the bill of materials, as CycloneDX 1.6 JSON')

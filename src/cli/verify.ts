@@ -18,6 +18,7 @@ export function verifyCommand(): Command {
     'fw verify hello.fw --key release.pub     is it this key?',
     'fw verify hello.fw && fw image hello.fw -o disk.img',
   ])
+    .summary('Check a firmware as a device does: signature and every byte')
     .argument('<file.fw>', 'the firmware')
     .option(
       '--key <file>',
