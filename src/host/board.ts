@@ -12,7 +12,10 @@ export interface Board {
   readonly consoleSerial: 0 | 1;
   /** A console line after which the guest only halts although it wants the power off; undefined when QEMU ends by itself. */
   readonly powerOffLine: RegExp | undefined;
-  /** What the board's firmware remembers over a reset, not over a power cut; undefined where QEMU keeps that itself. */
+  /**
+   * What the board's firmware remembers over a reset, not over a power cut; undefined where QEMU keeps that itself. The guest sets
+   * it by asking its firmware; who sets it here plays a guest that has.
+   */
   readonly flags?: { tryboot: boolean };
   /** What QEMU is to be started with, at power-on and, where a reset ends QEMU, at every reset. */
   powerOn(forwards: readonly Forward[]): Promise<PowerOn>;

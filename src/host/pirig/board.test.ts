@@ -99,23 +99,46 @@ describe('the device tree for the emulated board, as fdtget reads it', () => {
   });
 });
 
-test('the tryboot flag counts for one boot, and another board does not have it', async () => {
-  const partitions = [CONTROL, slot('a'), slot('b')].map((files) => ({ size: 4, files }));
-  const options = {
-    qemu: 'qemu-system-aarch64',
-    disk: await makeCard(folder, { partitions }),
-    workDir: folder,
-  };
-  const board = piBoard(options);
-  const slotOf = async (from: typeof board): Promise<string | undefined> => {
-    const { args } = await from.powerOn([]);
-    return args[args.indexOf('-append') + 1];
-  };
-  expect(await slotOf(board)).toContain('slot=a');
-  if (board.flags) board.flags.tryboot = true;
-  expect(await slotOf(board)).toContain('slot=b');
-  expect(await slotOf(board)).toContain('slot=a');
-  if (board.flags) board.flags.tryboot = true;
-  expect(await slotOf(piBoard(options))).toContain('slot=a');
-  expect(await readFile(join(folder, 'initramfs'), 'utf8')).toBe('initramfs a');
+describe('the one-shot', () => {
+  const UNRELATED = 'bcm2835_property: unhandled tag 0x00030066\n';
+  const ASKED = `${UNRELATED}bcm2835_property: unhandled tag 0x00038064\n`;
+
+  /** Boards of one card: what a board boots next, after a run in which QEMU wrote that log. */
+  async function boards() {
+    const workDir = await mkdtemp(join(folder, 'one-shot-'));
+    const partitions = [CONTROL, slot('a'), slot('b')].map((files) => ({ size: 4, files }));
+    const disk = await makeCard(folder, { partitions });
+    return () => {
+      const board = piBoard({ qemu: 'qemu-system-aarch64', disk, workDir });
+      const next = async (log = ''): Promise<string | undefined> => {
+        const { args } = await board.powerOn([]);
+        await writeFile(join(workDir, 'qemu.log'), log);
+        return /slot=(.)/.exec(args[args.indexOf('-append') + 1] ?? '')?.[1];
+      };
+      const initramfs = () => readFile(join(workDir, 'initramfs'), 'utf8');
+      return { board, next, initramfs };
+    };
+  }
+
+  test('counts for one boot, after the guest has asked its firmware for it', async () => {
+    const { next, initramfs } = (await boards())();
+    expect(await next(UNRELATED)).toBe('a');
+    expect(await next(ASKED)).toBe('a');
+    expect(await next()).toBe('b');
+    expect(await initramfs()).toBe('initramfs b');
+    expect(await next()).toBe('a');
+  });
+
+  test('is lost in a power cut', async () => {
+    const switchOn = await boards();
+    expect(await switchOn().next(ASKED)).toBe('a');
+    expect(await switchOn().next()).toBe('a');
+  });
+
+  test('can be set by a test', async () => {
+    const { board, next } = (await boards())();
+    if (board.flags) board.flags.tryboot = true;
+    expect(await next()).toBe('b');
+    expect(await next()).toBe('a');
+  });
 });

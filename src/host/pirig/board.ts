@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { stat, truncate, writeFile } from 'node:fs/promises';
+import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ReadAt } from '../../formats/bytes.ts';
 import type { Board } from '../board.ts';
@@ -7,6 +7,7 @@ import { piArgs } from '../qemu/args.ts';
 import { type BootChoice, chooseBoot } from './bootrom.ts';
 import { emulatedDtb } from './emulated-dtb.ts';
 import { SdCard } from './sdcard.ts';
+import { asksForTryboot } from './tryboot.ts';
 
 /** A Pi 3 B has 1 GiB and four cores, and QEMU takes nothing else. */
 const MEMORY_MB = 1024;
@@ -25,6 +26,9 @@ export interface PiBoardOptions {
 /** A Raspberry Pi 3 B, whose boot ROM is modelled on the card's own bytes at power-on and at every reset. */
 export function piBoard({ qemu, disk, workDir, extra = [] }: PiBoardOptions): Board {
   const flags = { tryboot: false };
+  const file = (name: string): string => join(workDir, name);
+  const log = file('qemu.log');
+  let hasRun = false;
   return {
     emulator: 'raspi3b',
     resetEndsQemu: true,
@@ -35,11 +39,12 @@ export function piBoard({ qemu, disk, workDir, extra = [] }: PiBoardOptions): Bo
     flags,
     powerOn: async (forwards) => {
       await makePowerOfTwo(disk);
-      const { tryboot } = flags;
+      // The log of a board that was switched off says nothing about this one.
+      const tryboot = flags.tryboot || (hasRun && asksForTryboot(await readFile(log, 'latin1')));
+      hasRun = true;
       // It counts for one boot.
       flags.tryboot = false;
       const choice = await readChoice(disk, tryboot);
-      const file = (name: string): string => join(workDir, name);
       await writeFile(file('kernel'), choice.kernel);
       await writeFile(file('device-tree.dtb'), emulatedDtb(choice.dtb));
       if (choice.initramfs) await writeFile(file('initramfs'), choice.initramfs);
@@ -51,6 +56,7 @@ export function piBoard({ qemu, disk, workDir, extra = [] }: PiBoardOptions): Bo
           dtb: file('device-tree.dtb'),
           cmdline: choice.cmdline,
           disk,
+          log,
           memoryMb: MEMORY_MB,
           cpus: CPUS,
           forwards,

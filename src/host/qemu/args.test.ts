@@ -99,6 +99,7 @@ test('a Raspberry Pi 3, as QEMU understands it', async () => {
     initrd: await file('initrd', new Uint8Array(512)),
     dtb: await file('tree.dtb', dtb),
     cmdline: 'console=ttyS1,115200 root=/dev/ram0',
+    log: join(folder, 'qemu.log'),
     disk,
     memoryMb: 1024,
     cpus: 4,

@@ -42,6 +42,8 @@ export interface PiHardware extends CommonHardware {
   initrd: string | undefined;
   dtb: string;
   cmdline: string;
+  /** Where QEMU notes what the guest asks of hardware that it does not have; made anew at each start. */
+  log: string;
 }
 
 const MAX_PORT = 65_535;
@@ -155,12 +157,13 @@ function escapeCommas(text: string): string {
  * @throws FwError `bad-port`
  */
 export function piArgs(hardware: PiHardware): string[] {
-  const { kernel, initrd, dtb, cmdline, disk } = hardware;
+  const { kernel, initrd, dtb, cmdline, disk, log } = hardware;
   return [
     ...['-M', 'raspi3b', '-accel', 'tcg,thread=multi', '-action', 'reboot=shutdown'],
     ...common(hardware),
     ...['-kernel', kernel, '-dtb', dtb, '-append', cmdline],
     ...(initrd ? ['-initrd', initrd] : []),
+    ...['-d', 'unimp', '-D', log],
     ...['-drive', `if=sd,format=raw,discard=unmap,file=${escapeCommas(disk)}`],
     // The board's own Ethernet is not emulated.
     ...['-netdev', netdev(hardware.forwards), '-device', 'usb-net,netdev=net'],
