@@ -13,8 +13,8 @@ export interface PiLoader {
 
 /**
  * "Tryboot enhancements for A/B partition booting" (release notes of rpi-eeprom's firmware-2711): [tryboot] in autoboot.txt and
- * `tryboot_a_b`. Older ones read `tryboot.txt` of the same partition instead: a trial would boot the old system and nobody would
- * know why. From the field: one of April 2021 fails, one of January 2023 works.
+ * `tryboot_a_b`. Older ones do not know the section, and look for `tryboot.txt` in the place of config.txt: no trial would ever boot
+ * what it should. From the field: one of April 2021 fails, one of January 2023 works.
  */
 const OLDEST = Date.UTC(2022, 9, 18) / 1000;
 /** Pi 4 and 5, and their relatives, have theirs in an EEPROM. Elsewhere it is bootcode.bin on the card, which is ours. */
