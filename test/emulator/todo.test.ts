@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildFirmware } from '../../src/build/firmware.ts';
 import { writeImage } from '../../src/build/image.ts';
 import type { Machine } from '../../src/host/machine.ts';
+import { loadProject } from '../../src/project/load.ts';
 import { commandBlocks, commands, readPage } from '../docs/blocks.ts';
-import { buildExample, temporaryFolder } from '../firmware.ts';
+import { temporaryFolder } from '../firmware.ts';
 import { Bench } from './harness.ts';
 
 const BOOT = { timeoutMs: 240_000 };
@@ -63,7 +65,12 @@ describe('the to-do system (x86_64)', () => {
 
   beforeAll(async () => {
     folder = await temporaryFolder();
-    const firmware = await buildExample('todo', 'x86_64', folder.path);
+    const project = await loadProject('firmware/apps/todo');
+    const app = { ...project.config.app, entry: '../../../test/emulator/todo-crash.ts' };
+    const firmware = await buildFirmware(
+      { ...project, config: { ...project.config, app } },
+      { target: 'x86_64', out: `${folder.path}/todo.fw` },
+    );
     const image = `${folder.path}/disk.img`;
     // The least disk: its /data is soon full.
     await writeImage(firmware.path, image);
@@ -142,6 +149,56 @@ describe('the to-do system (x86_64)', () => {
     await machine.shell.text('rm /data/filler; sync');
     expect((await add('full', 'room again')).status).toBe(200);
     expect(await entries('full')).toEqual([...answered, '2017-01-20 room again']);
+  });
+
+  test('the crash of a list ends that list alone, and loses nothing that was answered', async () => {
+    await add('untouched', 'before the crashes');
+    const answered: string[] = [];
+    let unanswered = 0;
+    let over = false;
+    const writer = async (name: number): Promise<void> => {
+      for (let count = 1; !over; count++) {
+        const title = `entry ${name}.${count}`;
+        // A connection that was kept too long counts as no answer; that the app lives on, its pid says below.
+        const answer = await add('crashing', title).catch(() => undefined);
+        if (answer?.status === 200) answered.push(title);
+        else {
+          expect(answer?.status ?? 500).toBe(500);
+          unanswered++;
+        }
+      }
+    };
+    const adding = Promise.all(Array.from({ length: WRITERS }, (_, name) => writer(name)));
+    await machine.shell.text('echo crashing > /data/app/crash');
+    const crashes: { pid: number; before: Record<string, number>; after: Record<string, number> }[] = [];
+    for (let round = 1; round <= 3; round++) {
+      // Nobody shall stop for idleness here, however slow the machine is.
+      await expect
+        .poll(() => entries('untouched').catch(() => []), { timeout: RECOVERY.timeoutMs })
+        .toHaveLength(1);
+      // It has come back, and works.
+      await reached(answered.length + 50, answered);
+      machine.console.skip();
+      await machine.shell.text('kill -USR2 $(cat /sys/fs/cgroup/app/main/cgroup.procs)');
+      const [, report = ''] = await machine.console.waitFor(/crashed (\{.*\})/, RECOVERY);
+      crashes.push(JSON.parse(report));
+    }
+    over = true;
+    await adding;
+    const untouched = crashes[0]?.before.untouched;
+    expect(untouched).toBeTypeOf('number');
+    for (const { before, after } of crashes) {
+      expect(before.crashing).toBeTypeOf('number');
+      expect(after).toEqual({ ...before, crashing: undefined });
+      expect(after.untouched).toBe(untouched);
+    }
+    expect(new Set(crashes.map(({ before }) => before.crashing)).size).toBe(3);
+    expect(new Set(crashes.map(({ pid }) => pid)).size).toBe(1);
+    const there = (await entries('crashing')).map((line) => line.replace('2017-01-20 ', ''));
+    expect(there).toEqual(expect.arrayContaining(answered));
+    expect(new Set(there).size).toBe(there.length);
+    expect(there.length - answered.length).toBeLessThanOrEqual(unanswered);
+    expect(await entries('untouched')).toEqual(['2017-01-20 before the crashes']);
   });
 
   test('loses nothing that was answered when the app is killed', async () => {
