@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import {
@@ -46,4 +46,20 @@ test('layout.h repeats the numbers of src/update/layout.ts', () => {
     MBR_SIGNATURE,
     LOAD_LIST_SIZE,
   });
+});
+
+test('heart stays small enough to be read: 2,500 lines of code in all, 300 lines a file', () => {
+  let code = 0;
+  for (const name of readdirSync(sourceDir)) {
+    const lines = readFileSync(join(sourceDir, name), 'utf8').trimEnd().split('\n');
+    expect(lines.length, name).toBeLessThanOrEqual(300);
+    // Ours have comments on lines of their own, or behind code.
+    let comment = false;
+    for (const line of lines) {
+      const begins = /^\s*\/\*/.test(line);
+      if (!comment && !begins && line.trim() !== '') code++;
+      comment = (comment || begins) && !line.includes('*/');
+    }
+  }
+  expect(code).toBeLessThanOrEqual(2500);
 });
