@@ -26,7 +26,8 @@ async function page(machine: Machine): Promise<string> {
 }
 
 async function pidOf(machine: Machine, what: 'hearthd' | 'app'): Promise<string> {
-  return (await machine.shell.text(`cat /sys/fs/cgroup/${what}/cgroup.procs | head -n 1`)).trim();
+  const cgroup = { hearthd: 'hearthd', app: 'app/main' }[what];
+  return (await machine.shell.text(`cat /sys/fs/cgroup/${cgroup}/cgroup.procs | head -n 1`)).trim();
 }
 
 async function boot(app: 'hello', target: 'x86_64' | 'rpi3', folder: string): Promise<Machine> {
