@@ -1,241 +1,186 @@
 /**
  * A device for fw's own ssh to talk to: OpenSSH's sshd on the loopback in Dropbear's place, whose forced command is the real
- * heart attach, which joins a session to this process, where the real engine runs on a simulated disk.
+ * heart attach, which joins a session to this process: hearthd's own verbs and update service, with a simulated disk.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
-import { tmpdir, userInfo } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Device } from '../../src/device/api/device.ts';
+import { serveSsh } from '../../src/device/api/session.ts';
 import type { DeviceStatus } from '../../src/device/api/status.ts';
-import { FwError } from '../../src/errors.ts';
-import { type Call, serveSession } from '../../src/otp/remote/session.ts';
-import { type Booted, boot, type Machine } from '../../src/update/test-machine.ts';
-import { encodeJson, FRAME } from '../../src/update/transfer/frame.ts';
-import { refusalOf } from '../../src/update/transfer/messages.ts';
-import { REBOOTING, receiveFrames } from '../../src/update/transfer/receive.ts';
+import type { AppState } from '../../src/device/app/runner.ts';
+import { Update } from '../../src/device/update/server.ts';
+import { type ServerRef, start } from '../../src/otp/index.ts';
+import { EnvStore } from '../../src/update/env.ts';
+import type { SlotRecord } from '../../src/update/record.ts';
+import { SimulatedDisk } from '../../src/update/simulated-disk.ts';
+import { bootSlot, flashed, type Machine, signer } from '../../src/update/test-machine.ts';
+import { Sshd } from './sshd.ts';
 
 const REPOSITORY = join(import.meta.dirname, '..', '..');
 const HEART = join(
   REPOSITORY,
   `firmware/heart/prebuilt/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}/heart`,
 );
-const SSHD = '/usr/sbin/sshd';
 
 export interface SshDeviceOptions {
-  machine: Machine;
-  /** What becomes of a firmware on trial. */
-  trial?: 'validated' | 'reverted' | 'gone';
-  /** Statuses told while it is on trial, before it ends. */
-  trialAnswers?: number;
-  trialSeconds?: number;
+  /** Whether the app of a firmware comes up, by its version; undefined: the whole machine does not. The default is that all do. */
+  app?(version: string): AppState | undefined;
+  rules?: Partial<DeviceStatus['update']>;
+}
+
+const HEALTHY: AppState = { name: 'healthy', pid: 1 };
+/** Statuses are asked for every second: the trial is to be seen. */
+const RULES: DeviceStatus['update'] = { healthySeconds: 0.5, trialSeconds: 60, validate: 'auto' };
+
+/** One boot of it. */
+interface Life {
+  slot: DeviceStatus['slot'];
+  firmware: SlotRecord;
+  updates: ServerRef<Update>;
+  device: Device;
 }
 
 export class SshDevice {
   readonly folder = mkdtempSync(join(tmpdir(), 'ssh-device-'));
   readonly #options: SshDeviceOptions;
-  #booted: Booted;
-  #sshd: ChildProcess | undefined;
+  readonly #machine: Machine;
+  #life: Life | undefined;
+  #sshd: Sshd | undefined;
   #server: Server | undefined;
-  #answers = 0;
-  #reachable = false;
-  /** The commands that came, as they came. */
-  readonly commands: string[] = [];
-  /** Bytes that came in for updates. */
+  readonly #sockets = new Set<Socket>();
+  /** What hearthd wrote. */
+  readonly log: string[] = [];
+  /** Bytes that have come in. */
   received = 0;
   /** The connection is cut when so many have come. */
   cutAfter = Number.POSITIVE_INFINITY;
-  port = 0;
 
-  private constructor(options: SshDeviceOptions, booted: Booted) {
+  private constructor(options: SshDeviceOptions, machine: Machine) {
     this.#options = options;
-    this.#booted = booted;
+    this.#machine = machine;
   }
 
-  static async start(options: SshDeviceOptions): Promise<SshDevice> {
-    const device = new SshDevice(options, await boot(options.machine));
+  /** @param fw what it was flashed with */
+  static async start(fw: Buffer, options: SshDeviceOptions = {}): Promise<SshDevice> {
+    const machine = { family: 'gpt' as const, pages: await flashed('gpt', fw), armed: undefined };
+    const device = new SshDevice(options, machine);
+    await device.#boot();
     await device.#listen();
     return device;
   }
 
-  get updater(): Booted['updater'] {
-    return this.#booted.updater;
+  status(): Promise<DeviceStatus> {
+    if (!this.#life) throw new Error('it is down');
+    return this.#life.device.status();
   }
 
-  /** The configuration in which this device is the host `device`. */
-  get sshConfig(): string {
-    return join(this.folder, 'config');
-  }
-
-  /** A PATH on which ssh reads this device's configuration, as a user's reads theirs. */
-  get path(): string {
-    return `${join(this.folder, 'bin')}:${process.env.PATH}`;
+  /** The server that leads to it. */
+  get sshd(): Sshd {
+    if (!this.#sshd) throw new Error('it does not listen yet');
+    return this.#sshd;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
     this.#server?.close();
-    if (this.#sshd && this.#sshd.exitCode === null) {
-      const gone = once(this.#sshd, 'exit');
-      this.#sshd.kill();
-      await gone;
-    }
+    if (this.#life) await switchOff(this.#life);
+    await this.#sshd?.stop();
     rmSync(this.folder, { recursive: true });
   }
 
   async #listen(): Promise<void> {
-    const at = (name: string): string => join(this.folder, name);
+    const path = join(this.folder, 'control.sock');
     this.#server = createServer((socket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
       socket.on('data', (bytes) => {
         this.received += bytes.length;
         if (this.received >= this.cutAfter) socket.destroy();
       });
-      serveSession(socket, { ssh: (call) => this.#serve(call) });
+      // A machine that is down answers nobody.
+      if (this.#life) serveSsh(socket, this.#life.device);
+      else socket.destroy();
     });
-    this.#server.listen(at('control.sock'));
-    for (const name of ['host', 'user', 'stranger'])
-      execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', at(name)]);
-    writeFileSync(at('authorized_keys'), readFileSync(at('user.pub')));
-    this.port = await freePort();
-    const { username } = userInfo();
-    const lines = [
-      `Port ${this.port}`,
-      'ListenAddress 127.0.0.1',
-      `HostKey ${at('host')}`,
-      `AuthorizedKeysFile ${at('authorized_keys')}`,
-      'PidFile none',
-      'StrictModes no',
-      'UsePAM no',
-      'PasswordAuthentication no',
-      'KbdInteractiveAuthentication no',
-      'PermitRootLogin prohibit-password',
-      `ForceCommand ${HEART} attach ${at('control.sock')}`,
-    ];
-    writeFileSync(at('sshd_config'), `${lines.join('\n')}\n`);
-    this.trustHostKey();
-    const client = [
-      'Host device',
-      'HostName 127.0.0.1',
-      `Port ${this.port}`,
-      `IdentityFile ${at('user')}`,
-      'IdentitiesOnly yes',
-      `UserKnownHostsFile ${at('known_hosts')}`,
-      'GlobalKnownHostsFile none',
-    ];
-    writeFileSync(this.sshConfig, `${client.join('\n')}\n`);
-    mkdirSync(at('bin'));
-    const ssh = execFileSync('which', ['ssh'], { encoding: 'utf8' }).trim();
-    // As a user's own configuration would: OpenSSH looks for that one in the home of the password file, not in HOME.
-    writeFileSync(at('bin/ssh'), `#!/bin/sh\nexec ${ssh} -F ${this.sshConfig} "$@"\n`);
-    chmodSync(at('bin/ssh'), 0o755);
-    // Root's sshd wants its folder, which only an installed service would have made.
-    if (username === 'root') mkdirSync('/run/sshd', { recursive: true });
-    this.#sshd = spawn(SSHD, ['-D', '-e', '-f', at('sshd_config')], { stdio: ['ignore', 'ignore', 'pipe'] });
-    await listening(this.#sshd);
+    this.#server.listen(path);
+    await once(this.#server, 'listening');
+    this.#sshd = await Sshd.start(this.folder, `${HEART} attach ${path}`);
   }
 
-  trustHostKey(key = 'host'): void {
-    const [type, base64] = readFileSync(join(this.folder, `${key}.pub`), 'utf8').split(' ');
-    writeFileSync(join(this.folder, 'known_hosts'), `[127.0.0.1]:${this.port} ${type} ${base64}\n`);
-  }
-
-  forgetHostKey(): void {
-    writeFileSync(join(this.folder, 'known_hosts'), '');
-  }
-
-  async #serve(call: Call): Promise<number> {
-    const [command = ''] = call.argv;
-    this.commands.push(command);
-    try {
-      switch (command.split(' ')[0]) {
-        case 'status':
-          return await this.#status(call);
-        case 'update':
-          return await this.#update(call);
-        case 'reachable':
-          this.#reachable = true;
-          return 0;
-        case 'validate':
-          await this.updater.validate('somebody said so');
-          return 0;
-        case 'reboot':
-          return 0;
-        default:
-          throw new FwError('no-such-verb', `this device knows no '${command}'`);
-      }
-    } catch (error) {
-      call.output.write(`${JSON.stringify({ error: refusalOf(error) })}\n`);
-      return 1;
+  /** What the boot loader and hearthd do. */
+  async #boot(): Promise<void> {
+    const { pages, family } = this.#machine;
+    const slot = bootSlot(this.#machine);
+    const firmware = (await EnvStore.open(new SimulatedDisk(pages))).record.slots[slot];
+    if (!firmware) throw new Error(`nothing is known of slot ${slot}`);
+    const { version, product, target, uuid } = firmware;
+    const app = this.#options.app ? this.#options.app(version) : HEALTHY;
+    if (!app) {
+      await this.#sshd?.stop();
+      return;
     }
-  }
-
-  async #update({ input, output }: Call): Promise<number> {
-    try {
-      await receiveFrames(input, this.updater, 'ssh', (bytes) => output.write(bytes));
-      await this.updater.try();
-      output.write(REBOOTING);
-    } catch (error) {
-      output.write(encodeJson(FRAME.refused, refusalOf(error)));
-      return 1;
-    }
-    this.#booted = await boot(this.#options.machine);
-    return 0;
-  }
-
-  async #status({ output }: Call): Promise<number> {
-    const { updater, slot } = this.#booted;
-    const { trial } = this.#options;
-    if (updater.trial && trial === 'gone') return 69;
-    if (updater.trial && this.#reachable && ++this.#answers > (this.#options.trialAnswers ?? 1)) {
-      if (trial === 'validated') await updater.validate('healthy for 1 s');
-      if (trial === 'reverted') {
-        await updater.revert('the app has failed');
-        this.#booted = await boot(this.#options.machine);
-        return this.#status({ output } as Call);
-      }
-    }
-    const { running, record, state } = this.updater;
-    if (!running) throw new Error('nothing is known of the slot that runs');
-    const { product, version, uuid, target } = running;
-    const status: DeviceStatus = {
-      ...{ product, version, uuid, target, slot: this.#booted.slot, state },
-      ...(this.updater.trial
-        ? { trial: { secondsLeft: 10, reachable: this.#reachable, healthy: true } }
-        : {}),
-      update: { healthySeconds: 1, trialSeconds: this.#options.trialSeconds ?? 10, validate: 'auto' },
-      slots: {},
-      ...(record.last ? { last: record.last } : {}),
-      app: { name: 'healthy' },
-      data: 'persistent',
-      network: {},
-      uptimeSeconds: 1,
-      resetCause: `test, slot ${slot}`,
+    const rules = { ...RULES, ...this.#options.rules };
+    const born = performance.now();
+    const now = (): number => performance.now() - born;
+    const down = (): void => void this.#reboot().catch((error: unknown) => this.log.push(String(error)));
+    const updates = await start(Update, {
+      args: [
+        {
+          ...{ table: family, booted: slot, resetCause: 'reboot: signal 15', version, rules },
+          trustedKeys: [signer.publicKey],
+          device: { product, target, arch: 'aarch64' },
+          versionFloor: undefined,
+        },
+        {
+          disk: async () => new SimulatedDisk(pages),
+          oneShot: {
+            arm: async (wanted) => {
+              this.#machine.armed = wanted;
+            },
+          },
+          ...{ now, date: () => new Date(), reboot: down, turn: Promise.resolve() },
+          say: (line) => void this.log.push(line),
+          appState: async () => app,
+        },
+      ],
+    });
+    const device: Device = {
+      ...{ product, version, uuid, goDown: down, development: undefined },
+      async status() {
+        const { slots: _, trial, last, floor, state } = await updates.call('status');
+        return {
+          ...{ product, version, uuid, target, slot, state, update: rules, slots: {} },
+          ...(trial && { trial }),
+          ...(last && { last }),
+          ...(floor !== undefined && { floor }),
+          ...{ app, data: 'persistent', network: {} },
+          ...{ uptimeSeconds: now() / 1000, resetCause: 'reboot: signal 15' },
+        };
+      },
+      updates: {
+        receive: (incoming) => updates.within(Infinity).call('receive', incoming),
+        try: () => updates.call('try'),
+        validate: (reason) => updates.call('validate', reason),
+        revert: (reason) => updates.call('revert', reason),
+        reached: (via) => updates.cast('reached', via),
+      },
+      forgetData: async () => {},
     };
-    output.write(`${JSON.stringify(status)}\n`);
-    return 0;
+    this.#life = { slot, firmware, updates, device };
+  }
+
+  async #reboot(): Promise<void> {
+    const before = this.#life;
+    if (!before) return;
+    this.#life = undefined;
+    await switchOff(before);
+    await this.#boot();
   }
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
-
-/** sshd says that it listens. It ends instead when its configuration is wrong. */
-async function listening(sshd: ChildProcess): Promise<void> {
-  let said = '';
-  await new Promise<void>((resolve, reject) => {
-    sshd.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
-      if (said.includes('Server listening')) resolve();
-    });
-    sshd.once('error', reject);
-    sshd.once('exit', () => reject(new Error(`sshd ended: ${said}`)));
-  });
+async function switchOff({ updates }: Life): Promise<void> {
+  updates.exit('kill');
+  await updates.ended();
 }
