@@ -3,7 +3,8 @@ import { TARGET_CHUNK } from '../archive/cut.ts';
 import { noise } from '../archive/test-firmware.ts';
 import { seededRandom } from '../build/test-random.ts';
 import { type Cut, cuts } from './cuts.ts';
-import type { DiskEvent, Pages } from './simulated-disk.ts';
+import type { Pages } from './pages.ts';
+import type { DiskEvent } from './simulated-disk.ts';
 import {
   boot,
   bootSlot,

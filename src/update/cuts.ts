@@ -1,6 +1,8 @@
 /** For tests only: what a power cut can leave of a disk, at any moment of what was done to it. */
 import type { Slot } from '../archive/variants.ts';
-import type { DiskEvent, Pages } from './simulated-disk.ts';
+import type { Pages } from './pages.ts';
+import type { DiskEvent } from './simulated-disk.ts';
+import { apply, pickUnit, tear } from './tear.ts';
 
 export interface Cut {
   pages: Pages;
@@ -19,9 +21,6 @@ export interface CutOptions {
 
 type Write = Extract<DiskEvent, { type: 'write' }>;
 
-/** What cards and disks tear a write into, bytes. */
-const UNITS = [512, 4096, 16_384];
-
 /**
  * For every prefix of the log: with nothing of what was not flushed, with all of it, and with random parts: whole writes lost
  * in any order, and writes torn at units that lie as the medium has them.
@@ -38,9 +37,9 @@ export function* cuts(before: Pages, log: readonly DiskEvent[], options: CutOpti
     };
     yield cut('nothing of what was not flushed', () => {});
     if (pending.length > 0) {
-      yield cut('all of it', (write, to) => to.write(write.offset, write.bytes));
+      yield cut('all of it', apply);
       for (let n = 0; n < options.perMoment; n++) {
-        const unit = UNITS[Math.floor(options.random() * UNITS.length)] ?? 512;
+        const unit = pickUnit(options.random);
         yield cut(`parts of ${unit} bytes`, (write, to) => tear(write, to, unit, options.random));
       }
     }
@@ -50,16 +49,5 @@ export function* cuts(before: Pages, log: readonly DiskEvent[], options: CutOpti
     if (event?.type !== 'flush') continue;
     for (const { offset, bytes } of pending) durable.write(offset, bytes);
     pending = [];
-  }
-}
-
-/** A third is lost whole, a third arrives whole, and a third in parts. */
-function tear({ offset, bytes }: Write, to: Pages, unit: number, random: () => number): void {
-  const fate = random();
-  if (fate < 1 / 3) return;
-  for (let at = 0; at < bytes.length; ) {
-    const take = Math.min(unit - ((offset + at) % unit), bytes.length - at);
-    if (fate < 2 / 3 || random() < 0.5) to.write(offset + at, bytes.subarray(at, at + take));
-    at += take;
   }
 }

@@ -3,7 +3,8 @@ import { seededRandom } from '../build/test-random.ts';
 import { cuts } from './cuts.ts';
 import { EnvStore, flashedEnv } from './env.ts';
 import { ENV, MiB } from './layout.ts';
-import { Pages, SimulatedDisk } from './simulated-disk.ts';
+import { Pages } from './pages.ts';
+import { SimulatedDisk } from './simulated-disk.ts';
 
 const FACTS = {
   version: '1.0.0',

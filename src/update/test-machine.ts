@@ -11,8 +11,9 @@ import { autobootTxt } from './boot/autoboot.ts';
 import { loaderConf } from './boot/loader-conf.ts';
 import { flashedEnv } from './env.ts';
 import { ENV, FIRST_PARTITION, MBR_SIGNATURE, MiB, PARTITION_NAMES, SECTOR, STATE_AREA } from './layout.ts';
+import { Pages } from './pages.ts';
 import { findPlaces } from './places.ts';
-import { Pages, SimulatedDisk } from './simulated-disk.ts';
+import { SimulatedDisk } from './simulated-disk.ts';
 import { chunksOf, SlotStore } from './slot.ts';
 import { Updater, type UpdaterParts } from './updater.ts';
 

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { IdentityStore } from '../../update/identity.ts';
 import { MiB } from '../../update/layout.ts';
-import { Pages, SimulatedDisk } from '../../update/simulated-disk.ts';
+import { Pages } from '../../update/pages.ts';
+import { SimulatedDisk } from '../../update/simulated-disk.ts';
 import { systemExec } from '../exec.ts';
 import { openSsh } from './keys.ts';
 
