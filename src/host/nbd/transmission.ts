@@ -1,0 +1,76 @@
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { FormatError } from '../../errors.ts';
+import type { ByteReader } from './byte-reader.ts';
+import * as nbd from './protocol.ts';
+import type { Store } from './store.ts';
+
+/**
+ * Serves a client's requests, one after the other, until it leaves or the power is gone: what comes afterwards is neither done
+ * nor answered.
+ * @throws FormatError `bad-nbd`
+ */
+export async function serveRequests(
+  socket: Socket,
+  reader: ByteReader,
+  store: Store,
+  hasPower: () => boolean,
+): Promise<void> {
+  for (;;) {
+    const header = await reader.take(nbd.REQUEST_BYTES);
+    if (!header) return;
+    const request = nbd.parseRequest(header);
+    if (!request) throw new FormatError('nbd', 'a request without its magic');
+    const { command, length, cookie } = request;
+    if (command === nbd.COMMAND.disconnect) return;
+    const carries = command === nbd.COMMAND.write ? length : 0;
+    if (carries > nbd.MAX_PAYLOAD) throw new FormatError('nbd', `a write of ${carries} bytes`);
+    const payload = await reader.take(carries);
+    if (!payload || !hasPower()) return;
+    const { errno, data } = perform(store, request, payload);
+    const reply = nbd.encodeReply(cookie, errno);
+    if (!socket.write(data ? Buffer.concat([reply, data]) : reply)) {
+      await Promise.race([once(socket, 'drain'), once(socket, 'close')]);
+    }
+  }
+}
+
+interface Outcome {
+  errno: number;
+  data?: Uint8Array;
+}
+
+function perform(store: Store, request: nbd.Request, payload: Buffer): Outcome {
+  const { command, flags, length } = request;
+  const refusal = whyNot(store.size, request);
+  if (refusal) return { errno: refusal };
+  const offset = Number(request.offset);
+  const durable = (flags & nbd.COMMAND_FLAG.durable) !== 0;
+  switch (command) {
+    case nbd.COMMAND.read:
+      return { errno: nbd.ERRNO.none, data: store.read(offset, length) };
+    case nbd.COMMAND.write:
+      store.write(offset, payload, durable);
+      break;
+    case nbd.COMMAND.trim:
+    case nbd.COMMAND.writeZeroes:
+      store.clear(offset, length, durable);
+      break;
+    case nbd.COMMAND.flush:
+      store.flush();
+      break;
+  }
+  return { errno: nbd.ERRNO.none };
+}
+
+const COMMANDS: ReadonlySet<number> = new Set(Object.values(nbd.COMMAND));
+const FLAGS = nbd.COMMAND_FLAG.durable | nbd.COMMAND_FLAG.noHole;
+
+function whyNot(size: number, { command, flags, offset, length }: nbd.Request): number {
+  if (!COMMANDS.has(command) || flags & ~FLAGS) return nbd.ERRNO.invalid;
+  if (command === nbd.COMMAND.read && length > nbd.MAX_PAYLOAD) return nbd.ERRNO.invalid;
+  const fits = offset + BigInt(length) <= BigInt(size);
+  if (fits) return nbd.ERRNO.none;
+  const writes = command === nbd.COMMAND.write || command === nbd.COMMAND.writeZeroes;
+  return writes ? nbd.ERRNO.noSpace : nbd.ERRNO.invalid;
+}
