@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { newSigner } from '../archive/test-firmware.ts';
+import { FwError } from '../errors.ts';
 import {
   boot,
   bootSlot,
@@ -71,6 +72,20 @@ describe.each(['gpt', 'mbr'] as const)('an update on a disk with %s', (family) =
     expect(sent).toBeGreaterThanOrEqual(500 * 1024);
     // The same again is there already.
     expect(await install(updater, second)).toEqual({ sent: 0 });
+  });
+
+  test('is refused where it could never be tried, before anything is written', async () => {
+    const m = await machine(family);
+    const { disk, updater } = await boot(m, {
+      oneShot: {
+        ready: () => Promise.reject(new FwError('bootloader-too-old', 'of 2021')),
+        arm: () => Promise.reject(new Error('not to be armed')),
+      },
+    });
+    const before = disk.log.length;
+    await expect(install(updater, second)).rejects.toMatchObject({ code: 'bootloader-too-old' });
+    expect(disk.log.length).toBe(before);
+    expect(updater.state).toBe('idle');
   });
 
   test('is refused when it is signed by somebody else, before anything is written', async () => {

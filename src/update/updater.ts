@@ -116,10 +116,11 @@ export class Updater {
    * Begins to take a firmware into the inactive slot, or goes on with it.
    * @param head read with `reading`
    * @param via the link by which it comes
-   * @throws FwError `update-busy`
+   * @throws FwError `update-busy`; what `OneShot.ready` throws
    */
   async begin(head: Head, via: string): Promise<Installation> {
     this.#arrow('begin');
+    await this.#parts.oneShot.ready?.();
     const { record } = this;
     const into = this.#other;
     const { version, uuid } = head.manifest;

@@ -1,10 +1,12 @@
 import { FwError } from '../../errors.ts';
 import type { OneShot } from '../../update/boot/control.ts';
+import { readPiLoader, requireOneShot } from '../../update/boot/pi-loader.ts';
 import { describe, type Exec } from '../exec.ts';
 
 /** heart knows how this machine is told to boot a slot once. */
 export function heartOneShot(exec: Exec, heart: string): OneShot {
   return {
+    ready: async () => requireOneShot(await readPiLoader()),
     async arm(slot) {
       const result = await exec(heart, ['one-shot', slot], { timeoutMs: 30_000 });
       if (result.code === 0) return;

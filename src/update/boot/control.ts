@@ -7,6 +7,11 @@ import type { Places } from '../places.ts';
 export interface OneShot {
   /** The next boot, and only that one, is from `slot`. */
   arm(slot: Slot): Promise<void>;
+  /**
+   * Makes sure, before an update begins, that it could be armed; left out where nothing speaks against it.
+   * @throws FwError that says why not
+   */
+  ready?(): Promise<void>;
 }
 
 /** Which slot boots: try once, then commit. */
