@@ -11,6 +11,7 @@ import { benchOtpLogger } from './otp-logger.ts';
 import { benchOtpPort } from './otp-port.ts';
 import { benchRegistry } from './otp-registry.ts';
 import { benchTodo } from './todo.ts';
+import { benchUpload } from './upload.ts';
 
 const suites: Record<string, () => Promise<Figure[]>> = {
   build: benchBuild,
@@ -21,6 +22,7 @@ const suites: Record<string, () => Promise<Figure[]>> = {
   'otp-port': benchOtpPort,
   'otp-registry': benchRegistry,
   todo: benchTodo,
+  upload: benchUpload,
 };
 
 const wanted = process.argv.slice(2);

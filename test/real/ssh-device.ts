@@ -20,7 +20,7 @@ import { bootSlot, flashed, type Machine, signer } from '../../src/update/test-m
 import { Sshd } from './sshd.ts';
 
 const REPOSITORY = join(import.meta.dirname, '..', '..');
-const HEART = join(
+export const HEART = join(
   REPOSITORY,
   `firmware/heart/prebuilt/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}/heart`,
 );
