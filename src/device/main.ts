@@ -8,6 +8,7 @@ import { deviceOf } from './api/services.ts';
 import { killApp, letGo } from './app/command.ts';
 import { tellOfApp } from './app/story.ts';
 import { createDataService } from './data/service.ts';
+import { Onlookers } from './dev/onlookers.ts';
 import { boot, fail, hearthdMs, hold, info, now, say, sayForApp } from './early.ts';
 import { systemExec } from './exec.ts';
 import { goDown } from './go-down.ts';
@@ -24,6 +25,7 @@ const START_TIMEOUT_MS = 60_000;
 logTo(say);
 sayReports();
 const exec = systemExec();
+const onlookers = new Onlookers();
 let opened: Promise<DiskFile> | undefined;
 /** One for all: what one service writes and what another one does take turns. */
 const disk = (): Promise<DiskFile> => {
@@ -86,6 +88,7 @@ const tree = supervisedApp(
         onState: tellOfApp(info, boot, { say: speaker('app'), now, hearthdMs }),
         onOutput: sayForApp,
       },
+      onlookers,
       disk,
       update: {
         oneShot: heartOneShot(exec, PATHS.heart),
@@ -93,7 +96,7 @@ const tree = supervisedApp(
         date: () => new Date(),
         reboot: (reason) => goDown('reboot', reason),
       },
-      device: deviceOf(info, boot, { goDown, now }),
+      device: deviceOf(info, boot, { goDown, now, onlookers }),
     },
   ),
 );

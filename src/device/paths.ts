@@ -6,6 +6,11 @@ export const PATHS = {
   app: '/srv/app/app.mjs',
   /** There only when the build was told to put it there; then stacks name the app's own source lines. */
   appSourceMap: '/srv/app/app.mjs.map',
+  appFolder: '/srv/app',
+  /** Code that `fw dev` has sent, in memory: it goes before the firmware's own until the next boot. */
+  dev: '/run/hearth/dev',
+  devApp: '/run/hearth/dev/app.mjs',
+  devConfig: '/run/hearth/dev/config.json',
   gate: '/usr/lib/hearth/gate.cjs',
   udhcpcScript: '/usr/lib/hearth/udhcpc.script',
   data: '/data',

@@ -20,8 +20,10 @@ import { SimulatedDisk } from '../update/simulated-disk.ts';
 import { firmware, flashed, signer } from '../update/test-machine.ts';
 import { deviceOf } from './api/services.ts';
 import type { AppState } from './app/runner.ts';
+import type { AppServer } from './app/server.ts';
 import { parseBootInfo } from './boot-info.ts';
 import type { Data } from './data/server.ts';
+import { Onlookers } from './dev/onlookers.ts';
 import type { Result } from './exec.ts';
 import type { FirmwareInfo } from './firmware-info.ts';
 import { sayReports } from './reports.ts';
@@ -65,6 +67,7 @@ let disk: SimulatedDisk;
 let tree: SupervisedApp;
 let apps: ChildProcess[];
 let states: AppState[];
+let onlookers: Onlookers;
 let happened: string[];
 let said: string[];
 let stopSaying: () => void;
@@ -88,6 +91,7 @@ beforeEach(async () => {
   writeFileSync(path('app.cjs'), APP);
   writeFileSync(path('busybox'), UDHCPC, { mode: 0o755 });
   [apps, states, happened, said] = [[], [], [], []];
+  onlookers = new Onlookers();
   stopSaying = sayReports();
   logging.addBackend('console', { write: (line) => said.push(line) });
 });
@@ -145,6 +149,7 @@ async function start({ prepare, grow, onState }: Changes = {}): Promise<void> {
       },
       onOutput: () => {},
     },
+    onlookers,
     disk: async () => disk,
     update: {
       oneShot: { arm: async (slot) => void happened.push(`arm ${slot}`) },
@@ -153,6 +158,7 @@ async function start({ prepare, grow, onState }: Changes = {}): Promise<void> {
       reboot: (reason) => void happened.push(`reboot: ${reason}`),
     },
     device: deviceOf(INFO, BOOT, {
+      onlookers,
       now: () => performance.now(),
       goDown: (how, reason) => void happened.push(`${how}: ${reason}`),
     }),
@@ -238,6 +244,24 @@ test('everything comes up: the app first, then what is slow; the disk grows last
       network: { eth0: { address: '10.0.0.5/24' } },
     }),
   );
+});
+
+test('the app is started anew in good order when it is told so, and whoever looks on sees it', async () => {
+  const seen: string[] = [];
+  await start();
+  await settled();
+  const leave = onlookers.add({
+    output: () => {},
+    report: () => {},
+    state: ({ name }) => void seen.push(name),
+  });
+  await named<AppServer>('app').call('startAnew');
+  await until(() => expect(seen).toEqual(['stopping', 'stopped', 'starting', 'healthy']));
+  expect(apps.map(({ exitCode }) => exitCode)).toEqual([0, null]);
+  leave();
+  apps[1]?.kill('SIGKILL');
+  await until(() => expect(states.at(-1)).toMatchObject({ name: 'healthy', pid: apps[2]?.pid }));
+  expect(seen).toHaveLength(4);
 });
 
 test('while /data is repaired the network does not wait, and the app does', async () => {

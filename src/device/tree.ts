@@ -6,6 +6,7 @@ import { type AppEffects, AppServer } from './app/server.ts';
 import { data } from './data/server.ts';
 import type { DataService } from './data/service.ts';
 import { DataWatch } from './data/watch.ts';
+import type { Onlookers } from './dev/onlookers.ts';
 import { type DevicesOptions, devices } from './devices/service.ts';
 import type { Exec } from './exec.ts';
 import { speaker } from './log.ts';
@@ -34,7 +35,9 @@ export interface HearthdEffects {
   exec: Exec;
   /** @param onSlow to be called where making or repairing /data begins */
   data(onSlow: () => void): DataService;
-  app: Omit<AppEffects, 'onItsWay' | 'say'>;
+  app: Omit<AppEffects, 'onItsWay' | 'say' | 'isDebugged'>;
+  /** People who work on the app. */
+  onlookers: Onlookers;
   /** The whole disk. */
   disk: SshEffects['disk'];
   update: Omit<UpdateEffects, 'turn' | 'disk' | 'say' | 'appState'>;
@@ -51,7 +54,7 @@ const INTENSITY = { maxRestarts: 5, maxSeconds: 60 };
  * app's way to its first line waits for its turn: until the app is let go, or /data keeps even that waiting.
  */
 export function hearthd(options: HearthdOptions, effects: HearthdEffects): ChildSpec {
-  const { exec, disk } = effects;
+  const { exec, disk, onlookers } = effects;
   const turn = Promise.withResolvers<void>();
   const settled = Promise.withResolvers<void>();
   const changed = (): void => named<StatusFile>('status').cast('changed');
@@ -62,8 +65,17 @@ export function hearthd(options: HearthdOptions, effects: HearthdEffects): Child
       changed();
       named<Update>('update').cast('app', state);
       effects.app.onState(state);
+      onlookers.state(state);
     },
-    say: speaker('app'),
+    onOutput(line) {
+      effects.app.onOutput(line);
+      onlookers.output(line);
+    },
+    say(message) {
+      speaker('app')(message);
+      onlookers.report(message);
+    },
+    isDebugged: () => onlookers.debug,
     onItsWay: turn.resolve,
   };
   return supervisor({

@@ -2,7 +2,7 @@ import { FwError } from '../../errors.ts';
 import { splitWords } from '../../shell-words.ts';
 import { refusalOf } from '../../update/transfer/messages.ts';
 import type { DeviceVerb, VerbContext } from './verb.ts';
-import { overview, VERBS } from './verbs.ts';
+import { VERBS } from './verbs.ts';
 
 const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 const USAGE_CODES: readonly string[] = ['bad-usage', 'unknown-verb', 'bad-command-line'];
@@ -45,5 +45,8 @@ function inWords({ message, where, expected, remedy, code }: ReturnType<typeof r
 
 function unknown(name: string): FwError {
   const what = name === '' ? 'a device is asked by a verb' : `a device knows no '${name}'`;
-  return new FwError('unknown-verb', what, { expected: `one of\n${overview()}` });
+  return new FwError('unknown-verb', what, {
+    expected: VERBS.map((verb) => verb.name).join(', '),
+    remedy: 'See what each is for: ssh HOST help.',
+  });
 }

@@ -1,3 +1,4 @@
+import type { Development } from '../dev/development.ts';
 import type { Update } from '../update/server.ts';
 import type { DeviceStatus } from './status.ts';
 
@@ -19,6 +20,8 @@ export interface Device {
   };
   /** @param reason what the next boot tells */
   goDown(how: 'reboot' | 'power-off', reason: string): void;
-  /** From the next boot on /data is empty. @throws FwError `no-data` */
+  /** Work on the app where it runs. Missing on a device that is not for that. */
+  development?: Development | undefined;
+  /** When the device goes down, /data is forgotten. */
   forgetData(): Promise<void>;
 }

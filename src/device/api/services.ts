@@ -2,6 +2,8 @@ import { named } from '../../otp/index.ts';
 import type { AppServer } from '../app/server.ts';
 import type { BootInfo } from '../boot-info.ts';
 import type { Data } from '../data/server.ts';
+import { developmentOf } from '../dev/development.ts';
+import type { Onlookers } from '../dev/onlookers.ts';
 import type { FirmwareInfo } from '../firmware-info.ts';
 import type { Network } from '../network/service.ts';
 import type { Update } from '../update/server.ts';
@@ -12,10 +14,16 @@ export interface DeviceEffects {
   goDown: Device['goDown'];
   /** Milliseconds since the kernel started. */
   now(): number;
+  /** People who work on the app. */
+  onlookers: Onlookers;
 }
 
 /** The device, as hearthd's services are it together: by their names, so that one that is started anew is no other. */
-export function deviceOf(info: FirmwareInfo, boot: BootInfo, { goDown, now }: DeviceEffects): Device {
+export function deviceOf(
+  info: FirmwareInfo,
+  boot: BootInfo,
+  { goDown, now, onlookers }: DeviceEffects,
+): Device {
   // The disk may be slow, and the sender's link is: only their ends are ends.
   const updates = () => named<Update>('update').within(Infinity);
   const { product, version, uuid } = info;
@@ -51,6 +59,7 @@ export function deviceOf(info: FirmwareInfo, boot: BootInfo, { goDown, now }: De
       revert: (reason) => updates().call('revert', reason),
       reached: (via) => named<Update>('update').cast('reached', via),
     },
+    development: info.dev ? developmentOf(info, onlookers) : undefined,
     forgetData: () => named<Data>('data').call('forget'),
   };
 }

@@ -1,4 +1,6 @@
 import type { DeviceVerb } from './verb.ts';
+import { debug } from './verbs/debug.ts';
+import { dev } from './verbs/dev.ts';
 import { factoryReset } from './verbs/factory-reset.ts';
 import { poweroff, reboot } from './verbs/power.ts';
 import { reachable } from './verbs/reachable.ts';
@@ -29,10 +31,12 @@ export const VERBS: readonly DeviceVerb[] = [
   poweroff,
   factoryReset,
   version,
+  dev,
+  debug,
   help,
 ];
 
-export function overview(): string {
+function overview(): string {
   const calls = VERBS.map(({ name, usage, help: text }) => ({ call: `${name} ${usage}`.trimEnd(), text }));
   const width = Math.max(...calls.map(({ call }) => call.length));
   return calls.map(({ call, text }) => `  ${call.padEnd(width)}  ${text}`).join('\n');

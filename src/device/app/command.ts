@@ -70,14 +70,17 @@ export function appEnvironment(
 }
 
 /** `heart exec` and its arguments: becomes the app, as its own user, in the cgroup `main` below the app's, dying with hearthd. */
-export function appCommand(nodeArgs: readonly string[]): [program: string, args: string[]] {
+export function appCommand(
+  nodeArgs: readonly string[],
+  app: string = PATHS.app,
+): [program: string, args: string[]] {
   return [
     PATHS.heart,
     [
       ...['exec', '--user', APP_USER.name, '--groups', Object.keys(GROUPS).join(',')],
       ...['--cgroup', `${PATHS.appCgroup}/main`, '--pdeathsig', 'KILL', '--setsid'],
       ...['--oom-score-adj', String(OOM_SCORE_ADJ), '--no-new-privs', '--', PATHS.node],
-      ...['--disable-warning=ExperimentalWarning', `--require=${PATHS.gate}`, ...nodeArgs, PATHS.app],
+      ...['--disable-warning=ExperimentalWarning', `--require=${PATHS.gate}`, ...nodeArgs, app],
     ],
   ];
 }
@@ -87,11 +90,13 @@ export function appCommand(nodeArgs: readonly string[]): [program: string, args:
  * being mounted, which the app must not see unmounted.
  */
 export function spawnHeld(env: Record<string, string>, nodeArgs: readonly string[] = []): ChildProcess {
-  const sourceMap = existsSync(PATHS.appSourceMap) ? ['--enable-source-maps'] : [];
-  const [program, args] = appCommand([...sourceMap, ...nodeArgs]);
+  // Only a development firmware takes such code; this asks for it once more.
+  const sent = env.FW_ENV === 'dev' && existsSync(PATHS.devApp);
+  const sourceMap = sent || existsSync(PATHS.appSourceMap) ? ['--enable-source-maps'] : [];
+  const [program, args] = appCommand([...sourceMap, ...nodeArgs], sent ? PATHS.devApp : PATHS.app);
   const child = spawn(program, args, {
     stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
-    env: { ...env, HEARTH_GATE: '1' },
+    env: { ...env, ...(sent && { HEARTH_APP_CONFIG: PATHS.devConfig }), HEARTH_GATE: '1' },
   });
   // Who takes the child over looks whether it was started; until then nobody listens.
   child.on('error', () => {});

@@ -36,6 +36,8 @@ export interface RunnerEffects {
   onOutput(line: string): void;
   /** Something that a person should read. */
   onReport(message: string): void;
+  /** Somebody debugs the app: that it stands still is meant so. The default is never. */
+  isDebugged?(): boolean;
   /** Where what happens to the app is dealt with: a server's next turn. The default is at once. Not asked while the app stops. */
   inTurn?(work: () => void): void;
 }
@@ -168,6 +170,10 @@ export function createRunner(options: RunnerOptions, effects: RunnerEffects): Ap
       checked = now;
       // hearthd itself stood still (stopped, or starved): the app's beats are still in the socket, unread.
       if (late) current.heard = now;
+      if (effects.isDebugged?.()) {
+        current.heard = now;
+        if (current.unhealthySince !== undefined) current.unhealthySince = now;
+      }
       if (stopping || current.killed !== undefined) return;
       const limit =
         current.phase === 'import'

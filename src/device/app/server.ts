@@ -16,6 +16,8 @@ export interface AppEffects {
   onState(state: AppState): void;
   onOutput(line: string): void;
   say(message: string): void;
+  /** Somebody debugs the app. */
+  isDebugged(): boolean;
   /** The app runs: what would have slowed its start down may begin. */
   onItsWay(): void;
 }
@@ -29,6 +31,8 @@ export class AppServer extends Server {
   #held: ChildProcess | undefined;
   #onItsWay = (): void => {};
   #data: DataState = 'volatile';
+  #begun = false;
+  #newRunner: (() => AppRunner) | undefined;
 
   override init(options: RunnerOptions, effects: AppEffects): void {
     // One that is killed does not get as far as `terminate`.
@@ -38,7 +42,16 @@ export class AppServer extends Server {
     // Before all else: Node needs as long to come up as everything here together.
     this.#held = effects.hold();
     this.#onItsWay = effects.onItsWay;
-    this.#runner = createRunner(options, {
+    this.#newRunner = () => this.#createRunner(options, effects);
+    this.#runner = this.#newRunner();
+    const me: ServerRef<AppServer> = this.self;
+    Task.async(async function app() {
+      me.cast('begin', await dataMounted());
+    });
+  }
+
+  #createRunner(options: RunnerOptions, effects: AppEffects): AppRunner {
+    return createRunner(options, {
       spawn: () => {
         const child = this.#takeHeld() ?? effects.hold();
         effects.letGo(child, this.#data);
@@ -52,22 +65,29 @@ export class AppServer extends Server {
       onState: effects.onState,
       onOutput: effects.onOutput,
       onReport: effects.say,
+      isDebugged: effects.isDebugged,
       inTurn: (work) => this.continueWith(work),
-    });
-    const me: ServerRef<AppServer> = this.self;
-    Task.async(async function app() {
-      me.cast('begin', await dataMounted());
     });
   }
 
   begin(data: DataState): void {
     this.#data = data;
+    this.#begun = true;
     this.#runner?.start();
     this.#onItsWay();
   }
 
   state(): AppState {
     return this.#runner?.state ?? { name: 'stopped' };
+  }
+
+  /** Stops the app in order and starts it again, with whatever it is made of now; earlier failures are forgotten. */
+  async startAnew(): Promise<void> {
+    // It was started with what the app was made of then.
+    this.#takeHeld()?.kill('SIGKILL');
+    await this.#runner?.stop();
+    this.#runner = this.#newRunner?.();
+    if (this.#begun) this.#runner?.start();
   }
 
   override async terminate(reason: ExitReason): Promise<void> {
