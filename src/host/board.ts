@@ -17,6 +17,8 @@ export interface Board {
    * it by asking its firmware; who sets it here plays a guest that has.
    */
   readonly flags?: { tryboot: boolean };
+  /** Called at the moment of a power cut: what else loses its power, besides QEMU. */
+  cutPower?(): void;
   /** What QEMU is to be started with, at power-on and, where a reset ends QEMU, at every reset. */
   powerOn(forwards: readonly Forward[]): Promise<PowerOn>;
 }

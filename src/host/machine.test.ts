@@ -151,6 +151,17 @@ describe('a machine', () => {
     expect(await machine.exited).toMatchObject({ reason: 'failed', error: { code: 'pi-does-not-boot' } });
   });
 
+  test('takes the power from its board in a cut, and not from that of a machine that is off', async () => {
+    let cuts = 0;
+    const board: Partial<Board> = { cutPower: () => void cuts++ };
+    const machine = await start(board);
+    expect((await machine.cutPower()).reason).toBe('power-cut');
+    await machine.cutPower();
+    expect(cuts).toBe(1);
+    await (await start(board)).stop();
+    expect(cuts).toBe(1);
+  });
+
   test('chooses free ports where any will do, two machines two', async () => {
     const forwards = [
       { host: 0, guest: 22 },

@@ -143,9 +143,14 @@ export class Machine {
     await this.qmp.execute('system_powerdown');
   }
 
-  /** Pulls the plug: SIGKILL. What the guest had handed to its disk stays in the image. */
+  /**
+   * Pulls the plug: SIGKILL. What the guest had handed to its disk stays in an image; a served disk loses its power, too, and with
+   * it what was not flushed.
+   */
   async cutPower(): Promise<MachineExit> {
     this.#ending ??= 'power-cut';
+    // The disk of a machine that is off may be another one's by now.
+    if (this.#process) this.board.cutPower?.();
     await this.#process?.kill();
     return this.exited;
   }

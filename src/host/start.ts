@@ -4,6 +4,7 @@ import type { Emulator } from '../build/emulator.ts';
 import { FwError } from '../errors.ts';
 import type { Board } from './board.ts';
 import { Machine } from './machine.ts';
+import type { ServedDisk } from './nbd/served-disk.ts';
 import { piBoard } from './pirig/board.ts';
 import { chooseAccelerator, TCG } from './qemu/accel.ts';
 import { bareMachine, type DiskBus, type Forward, uefiArgs } from './qemu/args.ts';
@@ -13,8 +14,8 @@ import { copySparse } from './sparse.ts';
 
 export interface MachineOptions {
   emulator: Emulator;
-  /** Raw image of a whole disk. The machine writes to it. */
-  disk: string;
+  /** Raw image of a whole disk, which the machine writes to; or a disk that loses at a power cut what was not flushed. */
+  disk: string | ServedDisk;
   /** Folder for files that the machine needs while it runs; made when missing. */
   workDir: string;
   /** UEFI variable store, made when missing; belongs to the disk as the NVRAM belongs to a board. Default: in `workDir`. */
@@ -47,23 +48,27 @@ const DEFAULT_CPUS = 2;
  */
 export async function startMachine(options: MachineOptions): Promise<Machine> {
   const { disk, workDir, forwards = [] } = options;
-  const there = await access(disk).then(
-    () => true,
-    () => false,
-  );
-  if (!there) {
-    throw new FwError('disk-missing', `the disk image ${disk} cannot be read`, {
-      where: disk,
-      remedy: "Make it with 'fw image'.",
-    });
-  }
+  if (typeof disk === 'string') await mustBeThere(disk);
   await mkdir(workDir, { recursive: true });
   const qemu = await findQemu(options.emulator, options.path ?? process.env.PATH ?? '');
   const board =
     options.emulator === 'raspi3b'
       ? piBoard({ qemu: qemu.path, disk, workDir, extra: options.extra ?? [] })
       : await uefiBoard(options, options.emulator, qemu.path);
-  return Machine.start(board, forwards);
+  const served = typeof disk === 'string' ? {} : { cutPower: () => disk.cutPower() };
+  return Machine.start({ ...board, ...served }, forwards);
+}
+
+async function mustBeThere(image: string): Promise<void> {
+  const there = await access(image).then(
+    () => true,
+    () => false,
+  );
+  if (there) return;
+  throw new FwError('disk-missing', `the disk image ${image} cannot be read`, {
+    where: image,
+    remedy: "Make it with 'fw image'.",
+  });
 }
 
 async function uefiBoard(

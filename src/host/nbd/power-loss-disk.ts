@@ -1,6 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import type { ReadAt } from '../../formats/bytes.ts';
 import { Pages } from '../../update/pages.ts';
 import { apply, pickUnit, tear, type Unflushed } from '../../update/tear.ts';
 import { copySparse } from '../sparse.ts';
@@ -25,6 +24,8 @@ const PLAIN_PERCENT = 15;
  */
 export class PowerLossDisk implements Store, Disposable {
   readonly size: number;
+  /** Called after each write, trim and flush. */
+  onChange: (() => void) | undefined;
   readonly #image: string;
   readonly #descriptor: number;
   /** What certainly outlives a cut. */
@@ -42,8 +43,6 @@ export class PowerLossDisk implements Store, Disposable {
     this.#now = this.#flushed.copy();
   }
 
-  readonly readAt: ReadAt = (offset, length) => this.#now.read(offset, length);
-
   read(offset: number, length: number): Uint8Array {
     return this.#now.read(offset, length);
   }
@@ -59,6 +58,7 @@ export class PowerLossDisk implements Store, Disposable {
   flush(): void {
     for (const change of this.#cached) apply(change, this.#flushed);
     this.#cached = [];
+    this.onChange?.();
   }
 
   /** The power fails now. What it did to the disk, for a message. */
@@ -108,6 +108,7 @@ export class PowerLossDisk implements Store, Disposable {
   #do(change: Cached): void {
     this.#cached.push(change);
     apply(change, this.#now);
+    this.onChange?.();
   }
 
   #readImage(offset: number, length: number): Uint8Array {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { ReadAt } from '../../formats/bytes.ts';
 import { PowerLossDisk } from './power-loss-disk.ts';
 import { NbdServer } from './server.ts';
 
@@ -40,10 +41,28 @@ export class ServedDisk implements AsyncDisposable {
     return new ServedDisk(disk, server, random, complaints);
   }
 
+  readonly readAt: ReadAt = (offset, length) => this.disk.read(offset, length);
+
+  get size(): number {
+    return this.disk.size;
+  }
+
   /** At once, for whatever machine uses it now; the next one finds what the cut left. */
   cutPower(): void {
-    this.#server.cutPower();
-    this.cuts.push(this.disk.losePower(this.#random));
+    if (this.#server.cutPower()) this.cuts.push(this.disk.losePower(this.#random));
+  }
+
+  /** Has the power fail right after that many writes, trims and flushes from now on; resolves when it has. */
+  cutPowerAfter(changes: number): Promise<void> {
+    let left = changes;
+    return new Promise((resolve) => {
+      this.disk.onChange = () => {
+        if (--left > 0) return;
+        this.disk.onChange = undefined;
+        this.cutPower();
+        resolve();
+      };
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -112,6 +112,19 @@ describe('as QEMU sees it', () => {
   });
 });
 
+test('the power can fail right after the nth change, which is not answered any more', async () => {
+  await using client = await Client.greeted();
+  const cut = served.cutPowerAfter(3);
+  const write = { command: nbd.COMMAND.write, flags: nbd.COMMAND_FLAG.durable };
+  for (const n of [1, 2]) expect(await client.ask({ ...write, offset: n * MiB, payload: filled(n) })).toBe(0);
+  for (const n of [3, 0]) client.send({ ...write, offset: n * MiB, payload: filled(n) });
+  await cut;
+  await using next = await Client.greeted();
+  expect(await next.read(3 * MiB, 65_536)).toEqual(filled(3));
+  expect(await next.read(0, 4)).toEqual(Buffer.from('what'));
+  expect(served.cuts).toEqual(['nothing was unflushed']);
+});
+
 describe('a client that does not keep to the protocol', () => {
   const request = async (command: number, offset: number, length: number): Promise<number> => {
     await using client = await Client.greeted();

@@ -35,9 +35,12 @@ export class NbdServer implements AsyncDisposable {
   /**
    * From now on nothing that the clients of now ask is done or answered, as if the disk had no power any more. It has it again for
    * who connects after this.
+   * @returns whether it had power for anybody
    */
-  cutPower(): void {
-    for (const connection of this.#connections) connection.hasPower = false;
+  cutPower(): boolean {
+    const powered = [...this.#connections].filter(({ hasPower }) => hasPower);
+    for (const connection of powered) connection.hasPower = false;
+    return powered.length > 0;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

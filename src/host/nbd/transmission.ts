@@ -28,6 +28,7 @@ export async function serveRequests(
     const payload = await reader.take(carries);
     if (!payload || !hasPower()) return;
     const { errno, data } = perform(store, request, payload);
+    if (!hasPower()) return;
     const reply = nbd.encodeReply(cookie, errno);
     if (!socket.write(data ? Buffer.concat([reply, data]) : reply)) {
       await Promise.race([once(socket, 'drain'), once(socket, 'close')]);

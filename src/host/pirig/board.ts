@@ -3,6 +3,7 @@ import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ReadAt } from '../../formats/bytes.ts';
 import type { Board } from '../board.ts';
+import type { ServedDisk } from '../nbd/served-disk.ts';
 import { piArgs } from '../qemu/args.ts';
 import { type BootChoice, chooseBoot } from './bootrom.ts';
 import { emulatedDtb } from './emulated-dtb.ts';
@@ -16,8 +17,8 @@ const CPUS = 4;
 export interface PiBoardOptions {
   /** The QEMU program. */
   qemu: string;
-  /** Raw image of the SD card. */
-  disk: string;
+  /** The SD card: a raw image, or a served disk of a power of two of bytes. */
+  disk: string | ServedDisk;
   /** Where kernel, initramfs and device tree are put for QEMU. */
   workDir: string;
   extra?: readonly string[];
@@ -38,7 +39,7 @@ export function piBoard({ qemu, disk, workDir, extra = [] }: PiBoardOptions): Bo
     powerOffLine: /reboot: (Power down|Power off not available)/,
     flags,
     powerOn: async (forwards) => {
-      await makePowerOfTwo(disk);
+      if (typeof disk === 'string') await makePowerOfTwo(disk);
       // The log of a board that was switched off says nothing about this one.
       const tryboot = flags.tryboot || (hasRun && asksForTryboot(await readFile(log, 'latin1')));
       hasRun = true;
@@ -82,7 +83,8 @@ export async function makePowerOfTwo(disk: string): Promise<void> {
  * What the boot ROM makes of a card's image.
  * @throws FwError `pi-does-not-boot`
  */
-export async function readChoice(disk: string, tryboot: boolean): Promise<BootChoice> {
+export async function readChoice(disk: string | ServedDisk, tryboot: boolean): Promise<BootChoice> {
+  if (typeof disk !== 'string') return chooseBoot(new SdCard(disk.readAt, disk.size), { tryboot });
   const { size } = await stat(disk);
   const descriptor = openSync(disk, 'r');
   try {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FdtNode, setU32s, writeFdt } from '../../formats/fdt/index.ts';
+import { ServedDisk } from '../nbd/served-disk.ts';
 import { TCG } from './accel.ts';
 import { type DiskBus, type PiHardware, piArgs, type UefiHardware, uefiArgs } from './args.ts';
 import { startQemu } from './process.ts';
@@ -29,11 +30,15 @@ async function uefi(machine: 'q35' | 'virt', bus: DiskBus): Promise<UefiHardware
 }
 
 /** What QEMU's own tree of devices says after it took the arguments. */
-async function deviceTree(program: string, args: string[]): Promise<string> {
+function deviceTree(program: string, args: string[]): Promise<string> {
+  return monitor(program, args, 'info qtree');
+}
+
+async function monitor(program: string, args: string[], line: string): Promise<string> {
   const started = await startQemu(program, args);
   for (const serial of started.serials) serial.resume();
   try {
-    return await started.qmp.monitor('info qtree');
+    return await started.qmp.monitor(line);
   } finally {
     await started.kill();
   }
@@ -81,6 +86,24 @@ describe('a UEFI machine, as QEMU understands it', () => {
     expect(() => uefiArgs(hardware)).toThrow(
       expect.objectContaining({ code: 'bad-port', where: expect.stringContaining(where) }),
     );
+  });
+});
+
+describe('a disk that is served', () => {
+  let served: ServedDisk;
+  beforeAll(async () => {
+    served = await ServedDisk.open({ image: disk, folder, random: Math.random });
+  });
+  afterAll(() => served[Symbol.asyncDispose]());
+
+  test.each(['q35', 'virt'] as const)('is had by %s over NBD, and hears of its flushes', async (machine) => {
+    const program = machine === 'q35' ? 'qemu-system-x86_64' : 'qemu-system-aarch64';
+    const args = uefiArgs({ ...(await uefi(machine, 'virtio')), disk: served });
+    const blocks = await monitor(program, args, 'info block disk');
+    expect(blocks).toMatch(/^disk: json:.*"nbd"|^disk: nbd\+unix:/m);
+    expect(blocks).toContain('Cache mode:       writeback');
+    expect(blocks).not.toContain('ignore flushes');
+    expect(served.complaints).toEqual([]);
   });
 });
 

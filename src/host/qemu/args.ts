@@ -13,10 +13,12 @@ export interface Forward {
 /** How the guest sees its disk; each needs another driver for its root. */
 export type DiskBus = 'virtio' | 'nvme' | 'ahci' | 'usb';
 
+/** A raw image in a file, or the Unix socket of an NBD server that serves the disk. */
+export type DiskSource = string | { readonly socket: string };
+
 /** What every machine has. */
 interface CommonHardware {
-  /** Raw disk image. */
-  disk: string;
+  disk: DiskSource;
   memoryMb: number;
   cpus: number;
   forwards: readonly Forward[];
@@ -80,13 +82,16 @@ function netdev(forwards: readonly Forward[]): string {
   return ['user,id=net', ...rules].join(',');
 }
 
-function raw(node: string, file: string, options: Record<string, unknown> = {}): string[] {
+function raw(node: string, source: DiskSource, options: Record<string, unknown> = {}): string[] {
   const { readOnly = false, ...rest } = options;
   const blockdev = {
     'node-name': node,
     driver: 'raw',
     'read-only': readOnly,
-    file: { driver: 'file', filename: file },
+    file:
+      typeof source === 'string'
+        ? { driver: 'file', filename: source }
+        : { driver: 'nbd', server: { type: 'unix', path: source.socket } },
     ...rest,
   };
   return ['-blockdev', JSON.stringify(blockdev)];
@@ -147,6 +152,11 @@ function cpu(machine: 'q35' | 'virt', accelerator: Accelerator): string {
   return machine === 'q35' ? 'max' : 'cortex-a72';
 }
 
+/** As a file name of a -drive option, which knows no server but as a URI. */
+function fileName(disk: DiskSource): string {
+  return typeof disk === 'string' ? disk : `nbd+unix:///?socket=${disk.socket}`;
+}
+
 /** A value of a -drive or -netdev option: commas separate options, doubled ones are themselves. */
 function escapeCommas(text: string): string {
   return text.replaceAll(',', ',,');
@@ -164,7 +174,7 @@ export function piArgs(hardware: PiHardware): string[] {
     ...['-kernel', kernel, '-dtb', dtb, '-append', cmdline],
     ...(initrd ? ['-initrd', initrd] : []),
     ...['-d', 'unimp', '-D', log],
-    ...['-drive', `if=sd,format=raw,discard=unmap,file=${escapeCommas(disk)}`],
+    ...['-drive', `if=sd,format=raw,discard=unmap,file=${escapeCommas(fileName(disk))}`],
     // The board's own Ethernet is not emulated.
     ...['-netdev', netdev(hardware.forwards), '-device', 'usb-net,netdev=net'],
     ...hardware.extra,
