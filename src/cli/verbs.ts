@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { buildCommand } from './build.ts';
 import { cleanCommand } from './clean.ts';
 import { completionCommand } from './completion.ts';
+import { devCommand } from './dev.ts';
 import { doctorCommand } from './doctor.ts';
 import { factoryResetCommand } from './factory-reset.ts';
 import { imageCommand } from './image.ts';
@@ -32,6 +33,7 @@ export function verbs(): [heading: string, verbs: Command[]][] {
       'Devices:',
       [
         uploadCommand(),
+        devCommand(),
         statusCommand(),
         validateCommand(),
         revertCommand(),

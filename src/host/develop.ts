@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, type FSWatcher, watch } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Bundle, bundleApp } from '../build/bundle/index.ts';
+import { bundleApp } from '../build/bundle/index.ts';
 import type { Arch } from '../build/target.ts';
 import { type AppRunner, type AppState, createRunner } from '../device/app/runner.ts';
-import { FwError } from '../errors.ts';
-import { CONFIG_FILE, loadProject, type Project } from '../project/load.ts';
+import type { FwError } from '../errors.ts';
+import { loadProject, type Project } from '../project/load.ts';
+import { onEachChange } from './on-each-change.ts';
 
 export interface DevelopEvents {
   /** A line that the app wrote. */
@@ -31,9 +31,6 @@ export interface DevelopOptions {
   signal: AbortSignal;
 }
 
-/** An editor writes a file in several steps; all of them are one change. */
-const SETTLE_MS = 50;
-
 /**
  * Runs a project's app on this computer, bundled and supervised as on a device, and starts it anew whenever a file that
  * it is made of changes. Its data is in `.hearth/start/data` of the project.
@@ -42,27 +39,17 @@ const SETTLE_MS = 50;
 export async function develop(options: DevelopOptions, events: DevelopEvents): Promise<void> {
   const { dir, signal } = options;
   let runner: AppRunner | undefined;
-  let inputs: string[] = [];
   try {
-    for (let first = true; !signal.aborted; first = false) {
-      using changes = watchFiles([join(dir, CONFIG_FILE), ...inputs], signal);
-      try {
-        const prepared = await prepare(dir);
+    await onEachChange(dir, signal, {
+      prepare: () => prepare(dir),
+      async run(prepared, change) {
         await runner?.stop();
-        if (signal.aborted) break;
-        if (!first) events.onReload();
+        if (signal.aborted) return;
+        if (change) events.onReload();
         runner = startApp(prepared, options, events);
-        if (inputs.join() !== prepared.bundle.inputs.join()) {
-          inputs = prepared.bundle.inputs;
-          // What it is made of is known only now; a change in the meantime is one of the next round's.
-          changes.also(inputs);
-        }
-      } catch (error) {
-        if (first || !(error instanceof FwError)) throw error;
-        events.onBroken(error);
-      }
-      await changes.next;
-    }
+      },
+      onBroken: events.onBroken,
+    });
   } finally {
     await runner?.stop();
   }
@@ -70,7 +57,7 @@ export async function develop(options: DevelopOptions, events: DevelopEvents): P
 
 interface Prepared {
   project: Project;
-  bundle: Bundle;
+  inputs: string[];
   folder: string;
 }
 
@@ -88,7 +75,7 @@ async function prepare(dir: string): Promise<Prepared> {
     await writeFile(join(folder, name), bytes);
     await chmod(join(folder, name), 0o755);
   }
-  return { project, bundle, folder };
+  return { project, inputs: bundle.inputs, folder };
 }
 
 function startApp({ project, folder }: Prepared, options: DevelopOptions, events: DevelopEvents): AppRunner {
@@ -163,45 +150,3 @@ const heartFile = fileURLToPath(
   new URL(`../../firmware/heart/prebuilt/${hostArch()}/heart`, import.meta.url),
 );
 const heart = process.platform === 'linux' && existsSync(heartFile) ? heartFile : undefined;
-
-interface Changes extends Disposable {
-  /** Fulfilled when one of the files has changed and is quiet again, or the signal has come. */
-  next: Promise<void>;
-  also(files: readonly string[]): void;
-}
-
-/** Watches folders, not files: editors put a new file in the place of the old one. */
-function watchFiles(files: readonly string[], signal: AbortSignal): Changes {
-  const wanted = new Set<string>();
-  const watchers = new Map<string, FSWatcher>();
-  const { promise: next, resolve } = Promise.withResolvers<void>();
-  let settling: NodeJS.Timeout | undefined;
-  const changed = (): void => {
-    clearTimeout(settling);
-    settling = setTimeout(resolve, SETTLE_MS);
-  };
-  const also = (more: readonly string[]): void => {
-    for (const file of more) {
-      wanted.add(file);
-      const folder = dirname(file);
-      if (watchers.has(folder)) continue;
-      watchers.set(
-        folder,
-        watch(folder, (_, name) => {
-          if (name === null || wanted.has(join(folder, name))) changed();
-        }),
-      );
-    }
-  };
-  also(files);
-  void once(signal, 'abort').then(() => resolve());
-  if (signal.aborted) resolve();
-  return {
-    next,
-    also,
-    [Symbol.dispose]: () => {
-      clearTimeout(settling);
-      for (const watcher of watchers.values()) watcher.close();
-    },
-  };
-}

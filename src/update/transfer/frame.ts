@@ -20,17 +20,17 @@ export const FRAME = {
 } as const;
 
 export type FrameType = (typeof FRAME)[keyof typeof FRAME];
-export interface Frame {
-  type: FrameType;
+export interface Frame<Type extends number = FrameType> {
+  type: Type;
   payload: Buffer;
 }
 
 const HEADER = 5;
 /** A head of a MiB and its headers; a chunk of a MiB and what is said of it. */
 const MAX_PAYLOAD = 2 * 1024 * 1024;
-const TYPES: ReadonlySet<number> = new Set(Object.values(FRAME));
+const TYPES: ReadonlySet<FrameType> = new Set(Object.values(FRAME));
 
-export function encodeFrame(type: FrameType, payload: Uint8Array): Buffer {
+export function encodeFrame(type: number, payload: Uint8Array): Buffer {
   if (payload.length > MAX_PAYLOAD) throw new RangeError(`a frame holds ${MAX_PAYLOAD} bytes at most`);
   const frame = Buffer.allocUnsafe(HEADER + payload.length);
   frame.writeUInt8(type, 0);
@@ -39,7 +39,7 @@ export function encodeFrame(type: FrameType, payload: Uint8Array): Buffer {
   return frame;
 }
 
-export function encodeJson(type: FrameType, value: unknown): Buffer {
+export function encodeJson(type: number, value: unknown): Buffer {
   return encodeFrame(type, Buffer.from(JSON.stringify(value)));
 }
 
@@ -47,17 +47,25 @@ export function encodeJson(type: FrameType, value: unknown): Buffer {
  * The frames of a stream, one at a time: a reader that is slow is what slows the sender.
  * @throws FwError `transfer-garbled` on what is no frame, and when the stream ends within one
  */
-export async function* readFrames(source: AsyncIterable<Uint8Array>): AsyncGenerator<Frame, void, undefined> {
+export function readFrames(source: AsyncIterable<Uint8Array>): AsyncGenerator<Frame, void, undefined> {
+  return readFramesOf(TYPES, source);
+}
+
+/** The same for frames of other types than an update's. */
+export async function* readFramesOf<Type extends number>(
+  types: ReadonlySet<Type>,
+  source: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Frame<Type>, void, undefined> {
   let have: Uint8Array[] = [];
   let length = 0;
   for await (const piece of source) {
     have.push(piece);
     length += piece.length;
     while (length >= HEADER) {
-      const wanted = HEADER + sizeOf(have);
+      const wanted = HEADER + sizeOf(have, types);
       if (length < wanted) break;
       const bytes = Buffer.concat(have);
-      yield { type: bytes.readUInt8(0) as FrameType, payload: bytes.subarray(HEADER, wanted) };
+      yield { type: bytes.readUInt8(0) as Type, payload: bytes.subarray(HEADER, wanted) };
       have = [bytes.subarray(wanted)];
       length -= wanted;
     }
@@ -66,12 +74,13 @@ export async function* readFrames(source: AsyncIterable<Uint8Array>): AsyncGener
 }
 
 /** Of the next frame's payload, as soon as its header is there. */
-function sizeOf(pieces: Uint8Array[]): number {
+function sizeOf(pieces: Uint8Array[], types: ReadonlySet<number>): number {
   const [first] = pieces;
   const header =
     first && first.length >= HEADER ? Buffer.from(first.subarray(0, HEADER)) : Buffer.concat(pieces);
   const size = header.readUInt32BE(1);
-  if (!TYPES.has(header.readUInt8(0)) || size > MAX_PAYLOAD) throw garbled('this is no frame of an update');
+  if (!types.has(header.readUInt8(0)) || size > MAX_PAYLOAD)
+    throw garbled('this is none of the frames that are expected here');
   return size;
 }
 
