@@ -27,13 +27,16 @@ export async function refreshTryboot(
   tell: (text: string) => void,
 ): Promise<void> {
   const sources = trybootSources();
+  const { kernel } = lock;
+  const version = lock.packages[0]?.version ?? '';
   const before = committed();
-  if (before?.kernel === lock.kernel && before.sources === sources) return;
-  const packages = await kernelHeaders(lock.kernel, lock.packages[0]?.version ?? '', reader);
-  tell(`compiling ${TRYBOOT} for ${lock.kernel}`);
-  const bytes = await buildTryboot(lock.kernel, packages, cache);
+  if (before?.kernel === kernel && before.version === version && before.sources === sources) return;
+  const packages = await kernelHeaders(kernel, version, reader);
+  tell(`compiling ${TRYBOOT} for ${kernel}`);
+  const bytes = await buildTryboot(kernel, packages, cache);
   const record: TrybootRecord = {
-    kernel: lock.kernel,
+    kernel,
+    version,
     sha256: sha256(bytes),
     size: bytes.length,
     compiler: compilerVersion(),

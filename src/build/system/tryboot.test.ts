@@ -41,22 +41,41 @@ function infoOf(bytes: Uint8Array) {
 }
 
 describe('a build stops when', () => {
+  const recorded = readTrybootRecord();
+  const lockOf = (kernel: string, version: string) => ({
+    target: 'rpi9',
+    kernel,
+    packages: [
+      {
+        name: `linux-image-${kernel}`,
+        version,
+        archive: 'debian' as const,
+        path: 'pool/x',
+        size: 1,
+        sha256: '',
+      },
+    ],
+  });
+
   test('the lock names another kernel than the module was compiled for', () => {
-    const { kernel } = readTrybootRecord();
-    expect(() => readTryboot({ target: 'rpi9', kernel: '6.12.999+deb13-arm64' })).toThrow(
+    expect(() => readTryboot(lockOf('6.12.999+deb13-arm64', '6.12.999-1'))).toThrow(
       expect.objectContaining({
         code: 'tryboot-wrong-kernel',
-        message: `hearth_tryboot was compiled for ${kernel}`,
-        expected: 'a module for 6.12.999+deb13-arm64, which targets/rpi9/lock.json names',
+        message: `hearth_tryboot was compiled for ${recorded.kernel} (${recorded.version})`,
+        expected: 'a module for 6.12.999+deb13-arm64 (6.12.999-1), which targets/rpi9/lock.json names',
       }),
     );
   });
 
+  test('the lock names another build of that kernel, whose symbols may differ', () => {
+    expect(() => readTryboot(lockOf(recorded.kernel, `${recorded.version}.1`))).toThrow('was compiled for');
+  });
+
   test('the record names the kernel, but the module is for another one', () => {
-    const record = { ...readTrybootRecord(), kernel: '6.12.999+deb13-arm64' };
+    const record = { ...recorded, kernel: '6.12.999+deb13-arm64' };
     cpSync(PREBUILT, url, { recursive: true });
     writeFileSync(join(folder, 'module.json'), JSON.stringify(record));
-    expect(() => readTryboot({ target: 'rpi9', kernel: record.kernel }, url)).toThrow('was compiled for');
+    expect(() => readTryboot(lockOf(record.kernel, record.version), url)).toThrow('was compiled for');
   });
 
   test('the module is not the one that was recorded', () => {
@@ -65,8 +84,8 @@ describe('a build stops when', () => {
     const bytes = readFileSync(file);
     bytes[100] = (bytes[100] ?? 0) ^ 1;
     writeFileSync(file, bytes);
-    expect(sha256(bytes)).not.toBe(readTrybootRecord().sha256);
-    expect(() => readTryboot({ target: 'rpi9', kernel: readTrybootRecord().kernel }, url)).toThrow(
+    expect(sha256(bytes)).not.toBe(recorded.sha256);
+    expect(() => readTryboot(lockOf(recorded.kernel, recorded.version), url)).toThrow(
       expect.objectContaining({ code: 'tryboot-damaged' }),
     );
   });

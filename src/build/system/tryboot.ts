@@ -12,6 +12,8 @@ export const TRYBOOT = 'hearth_tryboot';
 export interface TrybootRecord {
   /** Kernel release that it was compiled for. */
   kernel: string;
+  /** Version of the kernel's package: another one may have the same release, and other symbols. */
+  version: string;
   sha256: string;
   /** Bytes. */
   size: number;
@@ -29,7 +31,10 @@ const PREBUILT = new URL('prebuilt/', FOLDER);
  * A kernel refuses a module that was compiled for another release, and a device without it could not try an update.
  * @throws FwError `tryboot-damaged`, `tryboot-wrong-kernel`
  */
-export function readTryboot(lock: Pick<Lock, 'target' | 'kernel'>, folder = PREBUILT): Uint8Array {
+export function readTryboot(
+  lock: Pick<Lock, 'target' | 'kernel' | 'packages'>,
+  folder = PREBUILT,
+): Uint8Array {
   const url = new URL(`${TRYBOOT}.ko`, folder);
   const recorded = readTrybootRecord(folder);
   const bytes = readFileSync(url);
@@ -40,10 +45,11 @@ export function readTryboot(lock: Pick<Lock, 'target' | 'kernel'>, folder = PREB
       remedy: 'Install hearthfw again; in a checkout of Hearth, run `npm run lock -- --modules-only`.',
     });
   const [release = 'no kernel'] = readModuleInfo(bytes, url.pathname).vermagic?.split(' ') ?? [];
-  if (release === lock.kernel) return bytes;
-  throw new FwError('tryboot-wrong-kernel', `${TRYBOOT} was compiled for ${release}`, {
+  const version = lock.packages[0]?.version;
+  if (release === lock.kernel && recorded.version === version) return bytes;
+  throw new FwError('tryboot-wrong-kernel', `${TRYBOOT} was compiled for ${release} (${recorded.version})`, {
     where: fileURLToPath(url),
-    expected: `a module for ${lock.kernel}, which targets/${lock.target}/lock.json names`,
+    expected: `a module for ${lock.kernel} (${version}), which targets/${lock.target}/lock.json names`,
     remedy: 'Install hearthfw again; in a checkout of Hearth, run `npm run lock -- --modules-only`.',
   });
 }
