@@ -26,7 +26,7 @@ export function encodeChunk({
   base,
   bytes,
 }: Omit<ChunkFrame, 'bytes'> & { bytes: Uint8Array }): Buffer {
-  const frame = Buffer.alloc(HEADER + bytes.length);
+  const frame = Buffer.allocUnsafe(HEADER + bytes.length);
   frame.writeUInt8(payload, 0);
   frame.writeUInt32BE(index, 1);
   frame.writeUInt32BE(base?.length ?? 0, 5);

@@ -61,8 +61,7 @@ export async function sendUpdate(
   );
   try {
     let done = 0;
-    for (const chunk of chunks) {
-      const bytes = await frameOf(fw, old, chunk);
+    for await (const { bytes, chunk } of ahead(chunks, (chunk) => frameOf(fw, old, chunk))) {
       const written = write(bytes).then(
         () => false,
         // A device that refuses reads no more. What it said matters, not that we could not go on.
@@ -81,6 +80,25 @@ export async function sendUpdate(
       answerOf(value ?? undefined, FRAME.rebooting);
       return { sent, fileSize: fw.size, from: wanted.running };
     }
+  }
+}
+
+/** What is to be sent next is read, and made small, while the link is busy with what is before it. */
+async function* ahead<T>(
+  chunks: readonly T[],
+  make: (chunk: T) => Promise<Uint8Array>,
+): AsyncGenerator<{ chunk: T; bytes: Uint8Array }, void, undefined> {
+  const begin = (chunk: T | undefined): Promise<Uint8Array> | undefined => {
+    const making = chunk === undefined ? undefined : make(chunk);
+    // Thrown where it is its turn; when that never comes, nobody needs to know.
+    making?.catch(() => {});
+    return making;
+  };
+  let next = begin(chunks[0]);
+  for (const [at, chunk] of chunks.entries()) {
+    const bytes = await next;
+    next = begin(chunks[at + 1]);
+    if (bytes) yield { chunk, bytes };
   }
 }
 
