@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net';
 import { type Call, serveSession } from '../../otp/remote/session.ts';
-import { runCommand } from './command.ts';
 import type { Device } from './device.ts';
 
 /** A client that has its answer is gone in a moment; one that stays all the same does not stop a reboot. */
@@ -19,6 +18,8 @@ async function serve(call: Call, device: Device): Promise<number> {
   device.updates.reached(via);
   const last: (() => void)[] = [];
   const context = { via, device, streams: call, afterwards: (work: () => void) => void last.push(work) };
+  // Only now: the app's start goes before all of that.
+  const { runCommand } = await import('./command.ts');
   const status = await runCommand(call.argv[0] ?? '', context);
   if (last.length > 0) {
     const timer = setTimeout(leave, LEAVES_MS);

@@ -1,7 +1,7 @@
 import { Server, Task } from '../../otp/index.ts';
 import type { Disk } from '../../update/disk.ts';
 import type { Exec } from '../exec.ts';
-import { openSsh, type SshOptions } from './keys.ts';
+import type { SshOptions } from './keys.ts';
 
 export interface SshEffects {
   exec: Exec;
@@ -16,6 +16,7 @@ export class Ssh extends Server {
     Task.async(async function ssh() {
       await turn;
       try {
+        const { openSsh } = await import('./keys.ts');
         await openSsh(await disk(), options, exec);
       } catch (error) {
         // The device is of use without it, and starting hearthd anew would not mend a disk.

@@ -1,11 +1,9 @@
 import { FwError } from '../../errors.ts';
 import { type ExitReason, isOrderly, Server, type ServerRef, Task } from '../../otp/index.ts';
 import type { Disk } from '../../update/disk.ts';
-import { EnvStore } from '../../update/env.ts';
 import type { State } from '../../update/machine.ts';
 import type { UpdateRecord } from '../../update/record.ts';
-import { receiveFile, receiveFrames } from '../../update/transfer/receive.ts';
-import { Updater, type UpdaterParts } from '../../update/updater.ts';
+import type { Updater, UpdaterParts } from '../../update/updater.ts';
 import type { AppState } from '../app/runner.ts';
 import type { FirmwareInfo } from '../firmware-info.ts';
 import { STORY } from './story.ts';
@@ -224,6 +222,7 @@ export class Update extends Server {
     this.#receiving = true;
     try {
       say(STORY.coming(via));
+      const { receiveFile, receiveFrames } = await import('../../update/transfer/receive.ts');
       if (frames) await receiveFrames(source, updater, via, send);
       else await receiveFile(source, updater, via, onProgress);
       return updater.record.update?.version ?? '';
@@ -253,8 +252,12 @@ export class Update extends Server {
   }
 }
 
-/** Says how the update before has ended, if that is seen only now. */
+/** Says how the update before has ended, if that is seen only now. The engine is loaded here: the app's start goes first. */
 async function open(options: UpdateOptions, effects: UpdateEffects): Promise<Updater> {
+  const [{ EnvStore }, { Updater }] = await Promise.all([
+    import('../../update/env.ts'),
+    import('../../update/updater.ts'),
+  ]);
   const disk = await effects.disk();
   const before = (await EnvStore.open(disk)).record.update;
   const updater = await Updater.open({
