@@ -24,7 +24,9 @@ const PLAIN_PERCENT = 15;
  */
 export class PowerLossDisk implements Store, Disposable {
   readonly size: number;
-  /** Called after each write, trim and flush. */
+  /** Writes, trims and flushes so far. */
+  changes = 0;
+  /** Called after each of them. */
   onChange: (() => void) | undefined;
   readonly #image: string;
   readonly #descriptor: number;
@@ -58,7 +60,7 @@ export class PowerLossDisk implements Store, Disposable {
   flush(): void {
     for (const change of this.#cached) apply(change, this.#flushed);
     this.#cached = [];
-    this.onChange?.();
+    this.#changed();
   }
 
   /** The power fails now. What it did to the disk, for a message. */
@@ -108,6 +110,11 @@ export class PowerLossDisk implements Store, Disposable {
   #do(change: Cached): void {
     this.#cached.push(change);
     apply(change, this.#now);
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.changes++;
     this.onChange?.();
   }
 

@@ -49,6 +49,7 @@ export class ServedDisk implements AsyncDisposable {
 
   /** At once, for whatever machine uses it now; the next one finds what the cut left. */
   cutPower(): void {
+    this.disk.onChange = undefined;
     if (this.#server.cutPower()) this.cuts.push(this.disk.losePower(this.#random));
   }
 
@@ -58,7 +59,6 @@ export class ServedDisk implements AsyncDisposable {
     return new Promise((resolve) => {
       this.disk.onChange = () => {
         if (--left > 0) return;
-        this.disk.onChange = undefined;
         this.cutPower();
         resolve();
       };

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { FormatError } from '../../errors.ts';
 import type { ByteReader } from './byte-reader.ts';
@@ -30,10 +29,20 @@ export async function serveRequests(
     const { errno, data } = perform(store, request, payload);
     if (!hasPower()) return;
     const reply = nbd.encodeReply(cookie, errno);
-    if (!socket.write(data ? Buffer.concat([reply, data]) : reply)) {
-      await Promise.race([once(socket, 'drain'), once(socket, 'close')]);
-    }
+    if (!socket.write(data ? Buffer.concat([reply, data]) : reply)) await drained(socket);
   }
+}
+
+/** A client that is slow to read is read slowly. */
+function drained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      socket.off('drain', done).off('close', done);
+      resolve();
+    };
+    socket.on('drain', done).on('close', done);
+    if (socket.closed) done();
+  });
 }
 
 interface Outcome {
