@@ -8,6 +8,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -15,10 +16,13 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { DataState } from '../otp/device.ts';
 import { logging, named, type Server } from '../otp/index.ts';
+import { encodeFrame, FRAME, FrameReader } from '../otp/remote/frame.ts';
+import { encodeRequest } from '../otp/remote/request.ts';
 import { type SupervisedApp, supervisedApp } from '../otp/supervisor/supervised-app.ts';
 import { SimulatedDisk } from '../update/simulated-disk.ts';
 import { firmware, flashed, signer } from '../update/test-machine.ts';
 import { deviceOf } from './api/services.ts';
+import { parseStatus } from './api/status.ts';
 import type { AppState } from './app/runner.ts';
 import type { AppServer } from './app/server.ts';
 import { parseBootInfo } from './boot-info.ts';
@@ -262,6 +266,24 @@ test('the app is started anew in good order when it is told so, and whoever look
   apps[1]?.kill('SIGKILL');
   await until(() => expect(states.at(-1)).toMatchObject({ name: 'healthy', pid: apps[2]?.pid }));
   expect(seen).toHaveLength(4);
+});
+
+test('a session on the control socket asks the whole device, and its status is the last thing it hears', async () => {
+  await start();
+  await settled();
+  const socket = createConnection(path('control.sock'));
+  socket.write(
+    encodeFrame(FRAME.request, encodeRequest({ verb: 'ssh', argv: ['status --json'], terminal: undefined })),
+  );
+  const bytes = Buffer.concat(await socket.toArray());
+  const frames = new FrameReader().push(bytes) ?? [];
+  expect(frames.map(({ type }) => type)).toEqual([FRAME.ready, FRAME.output, FRAME.exit]);
+  expect(frames[2]?.payload).toEqual(Buffer.of(0));
+  expect(parseStatus(String(frames[1]?.payload))).toMatchObject({
+    ...{ product: 'hello', slot: 'a', state: 'idle', data: 'persistent', resetCause: 'unknown' },
+    slots: { a: { version: '1.0.0', validated: true } },
+    app: { name: 'healthy', pid: running()[0] },
+  });
 });
 
 test('while /data is repaired the network does not wait, and the app does', async () => {
