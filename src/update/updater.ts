@@ -169,7 +169,13 @@ export class Updater {
     const { update } = record;
     if (!update) throw new Error('nothing to try');
     await this.#env.write({ ...record, update: { ...update, state: 'trial' } });
-    await this.#boot.tryOnce(update.into);
+    try {
+      await this.#boot.tryOnce(update.into);
+    } catch (error) {
+      // Nothing will boot it: it can be tried again, or another one sent.
+      await this.#env.write(record);
+      throw error;
+    }
   }
 
   /**

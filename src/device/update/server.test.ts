@@ -25,18 +25,29 @@ async function down(): Promise<void> {
   await vi.waitFor(() => expect(server.alive).toBe(false), { timeout: 20_000, interval: 5 });
 }
 
+async function armed(slot: Slot): Promise<void> {
+  machine.armed = slot;
+}
+
 interface Circumstances {
   rules?: typeof RULES;
   /** Already known to hearthd. */
   app?: AppState;
   now?(): number;
   booted?: Slot;
+  arm?(slot: Slot): Promise<void>;
 }
 
 /** hearthd comes up on the machine. */
 async function boot(
   version: string,
-  { rules = RULES, app, now = () => performance.now(), booted = bootSlot(machine) }: Circumstances = {},
+  {
+    rules = RULES,
+    app,
+    now = () => performance.now(),
+    booted = bootSlot(machine),
+    arm = armed,
+  }: Circumstances = {},
 ): Promise<void> {
   [said, reboots] = [[], []];
   const options = {
@@ -49,11 +60,7 @@ async function boot(
       options,
       {
         disk: async () => new SimulatedDisk(machine.pages),
-        oneShot: {
-          async arm(slot) {
-            machine.armed = slot;
-          },
-        },
+        oneShot: { arm },
         now,
         date: () => new Date('2026-11-21T00:00:00Z'),
         reboot: (reason) => void reboots.push(reason),
@@ -104,6 +111,20 @@ test('one that is healthy and reached stays', async () => {
   });
   await down();
   expect([bootSlot(machine), reboots]).toEqual(['b', []]);
+});
+
+test('where no one-shot can be armed it stays staged, and can be tried again', async () => {
+  let broken = true;
+  const arm = async (): Promise<void> => {
+    if (broken) throw new Error('no variable');
+  };
+  await boot('1.1.0', { arm });
+  await server.call('receive', incoming(await firmware(2)));
+  await expect(server.call('try')).rejects.toThrow('no variable');
+  expect(await server.call('status')).toMatchObject({ state: 'staged' });
+  broken = false;
+  await server.call('try');
+  expect(await server.call('status')).toMatchObject({ state: 'trial', trial: undefined });
 });
 
 test('one whose app has failed goes, and the firmware before it says why', async () => {
