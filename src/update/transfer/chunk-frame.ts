@@ -1,4 +1,5 @@
 import { FwError } from '../../errors.ts';
+import { FRAME, frameHeader } from './frame.ts';
 
 /** Bytes of the same payload of the firmware that runs: what a patch is applied to. */
 export interface Base {
@@ -19,21 +20,20 @@ export interface ChunkFrame {
 export const MAX_BASE = 4 * 1024 * 1024;
 const HEADER = 17;
 
-/** uint8 payload, uint32 index, uint32 length of the base (0: none), uint64 its offset; big-endian. */
-export function encodeChunk({
-  payload,
-  index,
-  base,
-  bytes,
-}: Omit<ChunkFrame, 'bytes'> & { bytes: Uint8Array }): Buffer {
-  const frame = Buffer.allocUnsafe(HEADER + bytes.length);
-  frame.writeUInt8(payload, 0);
-  frame.writeUInt32BE(index, 1);
-  frame.writeUInt32BE(base?.length ?? 0, 5);
-  frame.writeBigUInt64BE(BigInt(base?.offset ?? 0), 9);
-  frame.set(bytes, HEADER);
-  return frame;
+/**
+ * What stands before a chunk's bytes, the frame's own header included. uint8 payload, uint32 index, uint32 length of the base
+ * (0: none), uint64 its offset; big-endian.
+ */
+export function chunkHeader({ payload, index, base, bytes }: Sized<ChunkFrame>): Buffer {
+  const header = Buffer.allocUnsafe(HEADER);
+  header.writeUInt8(payload, 0);
+  header.writeUInt32BE(index, 1);
+  header.writeUInt32BE(base?.length ?? 0, 5);
+  header.writeBigUInt64BE(BigInt(base?.offset ?? 0), 9);
+  return Buffer.concat([frameHeader(FRAME.chunk, HEADER + bytes.length), header]);
 }
+
+type Sized<T extends { bytes: Uint8Array }> = Omit<T, 'bytes'> & { bytes: Uint8Array };
 
 /** @throws FwError `transfer-garbled` */
 export function parseChunk(frame: Buffer): ChunkFrame {

@@ -31,12 +31,16 @@ const MAX_PAYLOAD = 2 * 1024 * 1024;
 const TYPES: ReadonlySet<FrameType> = new Set(Object.values(FRAME));
 
 export function encodeFrame(type: number, payload: Uint8Array): Buffer {
-  if (payload.length > MAX_PAYLOAD) throw new RangeError(`a frame holds ${MAX_PAYLOAD} bytes at most`);
-  const frame = Buffer.allocUnsafe(HEADER + payload.length);
-  frame.writeUInt8(type, 0);
-  frame.writeUInt32BE(payload.length, 1);
-  frame.set(payload, HEADER);
-  return frame;
+  return Buffer.concat([frameHeader(type, payload.length), payload]);
+}
+
+/** What stands before a payload of so many bytes: for who writes it behind, without a copy. */
+export function frameHeader(type: number, length: number): Buffer {
+  if (length > MAX_PAYLOAD) throw new RangeError(`a frame holds ${MAX_PAYLOAD} bytes at most`);
+  const header = Buffer.allocUnsafe(HEADER);
+  header.writeUInt8(type, 0);
+  header.writeUInt32BE(length, 1);
+  return header;
 }
 
 export function encodeJson(type: number, value: unknown): Buffer {

@@ -1,7 +1,7 @@
 import type { Head } from '../../archive/head.ts';
 import type { FirmwareFile } from '../../archive/open.ts';
 import { FwError } from '../../errors.ts';
-import { encodeChunk } from './chunk-frame.ts';
+import { type Base, chunkHeader } from './chunk-frame.ts';
 import { encodeFrame, FRAME, type Frame, readFrames } from './frame.ts';
 import { type Progress, parseProgress, parseRefusal, parseWanted, type Wanted } from './messages.ts';
 import { baseOf, makePatch } from './patch.ts';
@@ -41,9 +41,11 @@ export async function sendUpdate(
   options: SendOptions = {},
 ): Promise<Sent> {
   let sent = 0;
-  const write = async (bytes: Uint8Array): Promise<void> => {
-    sent += bytes.length;
-    await channel.write(bytes);
+  const write = async (...pieces: Uint8Array[]): Promise<void> => {
+    for (const bytes of pieces) {
+      sent += bytes.length;
+      await channel.write(bytes);
+    }
   };
   const answers = readFrames(channel.incoming);
   await write(encodeFrame(FRAME.head, fw.head.bytes));
@@ -61,8 +63,8 @@ export async function sendUpdate(
   );
   try {
     let done = 0;
-    for await (const { bytes, chunk } of ahead(chunks, (chunk) => frameOf(fw, old, chunk))) {
-      const written = write(bytes).then(
+    for await (const { frame, chunk } of ahead(chunks, (chunk) => frameOf(fw, old, chunk))) {
+      const written = write(...frame).then(
         () => false,
         // A device that refuses reads no more. What it said matters, not that we could not go on.
         () => spoken,
@@ -84,11 +86,11 @@ export async function sendUpdate(
 }
 
 /** What is to be sent next is read, and made small, while the link is busy with what is before it. */
-async function* ahead<T>(
+async function* ahead<T, U>(
   chunks: readonly T[],
-  make: (chunk: T) => Promise<Uint8Array>,
-): AsyncGenerator<{ chunk: T; bytes: Uint8Array }, void, undefined> {
-  const begin = (chunk: T | undefined): Promise<Uint8Array> | undefined => {
+  make: (chunk: T) => Promise<U>,
+): AsyncGenerator<{ chunk: T; frame: U }, void, undefined> {
+  const begin = (chunk: T | undefined): Promise<U> | undefined => {
     const making = chunk === undefined ? undefined : make(chunk);
     // Thrown where it is its turn; when that never comes, nobody needs to know.
     making?.catch(() => {});
@@ -96,9 +98,9 @@ async function* ahead<T>(
   };
   let next = begin(chunks[0]);
   for (const [at, chunk] of chunks.entries()) {
-    const bytes = await next;
+    const frame = await next;
     next = begin(chunks[at + 1]);
-    if (bytes) yield { chunk, bytes };
+    if (frame !== undefined) yield { chunk, frame };
   }
 }
 
@@ -126,22 +128,28 @@ function chunksOf({ manifest, chunks }: Head, { missing }: Wanted): Wish[] {
   );
 }
 
-/** The smaller of the chunk as it is stored and its difference to what runs there. */
+/** The smaller of the chunk as it is stored and its difference to what runs there: what goes before it, and its bytes. */
 async function frameOf(
   fw: FirmwareFile,
   old: FirmwareFile | undefined,
   { name, payload, index }: Wish,
-): Promise<Uint8Array> {
+): Promise<Uint8Array[]> {
   const stored = await fw.readStored(name, index);
-  const plain = { payload, index, base: undefined, bytes: stored };
-  const base = old && hasPayload(old, name) ? baseOf(index, fw.chunks(name), old.chunks(name)) : undefined;
-  if (!old || !base) return encodeFrame(FRAME.chunk, encodeChunk(plain));
+  const patch = old && (await patchOf(fw, old, name, index));
+  const sent = patch && patch.bytes.length < stored.length ? patch : { base: undefined, bytes: stored };
+  return [chunkHeader({ payload, index, ...sent }), sent.bytes];
+}
+
+async function patchOf(
+  fw: FirmwareFile,
+  old: FirmwareFile,
+  name: string,
+  index: number,
+): Promise<{ base: Base; bytes: Uint8Array } | undefined> {
+  const base = hasPayload(old, name) ? baseOf(index, fw.chunks(name), old.chunks(name)) : undefined;
+  if (!base) return undefined;
   const { bytes } = await fw.readChunk(name, index);
-  const patch = await makePatch(bytes, await old.readRange(name, base));
-  return encodeFrame(
-    FRAME.chunk,
-    encodeChunk(patch.length < stored.length ? { payload, index, base, bytes: patch } : plain),
-  );
+  return { base, bytes: await makePatch(bytes, await old.readRange(name, base)) };
 }
 
 function hasPayload(fw: FirmwareFile, name: string): boolean {
