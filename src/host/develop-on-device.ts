@@ -47,13 +47,14 @@ export async function developOnDevice(
   { dir, mayAsk = false, signal }: DevelopOnDeviceOptions,
   events: DevelopOnDeviceEvents,
 ): Promise<void> {
+  const done = new AbortController();
   const lost = new AbortController();
   const stop = AbortSignal.any([signal, lost.signal]);
   /** Of the code that is on its way to be healthy. */
   let running: (Omit<LoopTime, 'total' | 'start'> & { since: number }) | undefined;
   const session = await DevSession.open(
     link,
-    { mayAsk, signal },
+    { mayAsk, signal: AbortSignal.any([signal, done.signal]) },
     {
       onOutput: events.onOutput,
       onReport: events.onReport,
@@ -68,32 +69,36 @@ export async function developOnDevice(
     },
   );
   session.ended.catch((error: unknown) => lost.abort(error));
-  events.onConnected(session.welcome);
-  const { arch } = (await loadTarget(session.welcome.target)).target;
-  const begun = performance.now();
-  await onEachChange(dir, stop, {
-    async prepare() {
-      const project = await loadProject(dir);
-      checkProduct(project, session.welcome.product);
-      const bundle = await bundleApp(project, arch, 'dev');
-      return { project, bundle, inputs: bundle.inputs };
-    },
-    async run({ project, bundle }, change) {
-      const since = change?.at ?? begun;
-      const bundled = performance.now();
-      running = undefined;
-      const { addons } = bundle;
-      const { config } = project.config;
-      events.onPushed(
-        await session.push(withMap(bundle, project.dir), { addons: [...addons.keys()], config }),
-      );
-      running = { since, bundle: bundled - since, push: performance.now() - bundled };
-    },
-    onBroken(error) {
-      // What has ended the session is told once, below or by whoever has ended it.
-      if (!stop.aborted) events.onBroken(error);
-    },
-  });
+  try {
+    events.onConnected(session.welcome);
+    const { arch } = (await loadTarget(session.welcome.target)).target;
+    const begun = performance.now();
+    await onEachChange(dir, stop, {
+      async prepare() {
+        const project = await loadProject(dir);
+        checkProduct(project, session.welcome.product);
+        const bundle = await bundleApp(project, arch, 'dev');
+        return { project, bundle, inputs: bundle.inputs };
+      },
+      async run({ project, bundle }, change) {
+        const since = change?.at ?? begun;
+        const bundled = performance.now();
+        running = undefined;
+        const { addons } = bundle;
+        const { config } = project.config;
+        events.onPushed(
+          await session.push(withMap(bundle, project.dir), { addons: [...addons.keys()], config }),
+        );
+        running = { since, bundle: bundled - since, push: performance.now() - bundled };
+      },
+      onBroken(error) {
+        // What has ended the session is told once, below or by whoever has ended it.
+        if (!stop.aborted) events.onBroken(error);
+      },
+    });
+  } finally {
+    done.abort();
+  }
   if (lost.signal.aborted) throw lost.signal.reason;
 }
 

@@ -11,6 +11,7 @@ import type { Device } from '../../src/device/api/device.ts';
 import { serveSsh } from '../../src/device/api/session.ts';
 import type { DeviceStatus } from '../../src/device/api/status.ts';
 import type { AppState } from '../../src/device/app/runner.ts';
+import type { Development } from '../../src/device/dev/development.ts';
 import { Update } from '../../src/device/update/server.ts';
 import { type ServerRef, start } from '../../src/otp/index.ts';
 import { EnvStore } from '../../src/update/env.ts';
@@ -29,6 +30,8 @@ export interface SshDeviceOptions {
   /** Whether the app of a firmware comes up, by its version; undefined: the whole machine does not. The default is that all do. */
   app?(version: string): AppState | undefined;
   rules?: Partial<DeviceStatus['update']>;
+  /** A device on a desk. */
+  development?: Development;
 }
 
 const HEALTHY: AppState = { name: 'healthy', pid: 1 };
@@ -83,8 +86,13 @@ export class SshDevice {
     return this.#sshd;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** hearthd dies. */
+  hangUp(): void {
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.hangUp();
     this.#server?.close();
     if (this.#life) await switchOff(this.#life);
     await this.#sshd?.stop();
@@ -147,7 +155,7 @@ export class SshDevice {
       ],
     });
     const device: Device = {
-      ...{ product, version, uuid, goDown: down, development: undefined },
+      ...{ product, version, uuid, goDown: down, development: this.#options.development },
       async status() {
         const { slots: _, trial, last, floor, state } = await updates.call('status');
         return {
