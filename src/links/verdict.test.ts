@@ -43,7 +43,6 @@ test.each<[string, DeviceStatus, Standing]>([
     { result: 'reverted', reason: 'the device does not say why' },
   ],
   // The same firmware was sent again: its uuid is the old one's too, the slot is not.
-  ['the same firmware again, on trial', { ...onTrial }, { result: 'trial', ...trial }],
   ['the same firmware again, still up', { ...base, uuid: NEW, state: 'trial' }, { result: 'going-down' }],
   [
     'to be decided by hand',

@@ -148,8 +148,15 @@ async function patchOf(
 ): Promise<{ base: Base; bytes: Uint8Array } | undefined> {
   const base = hasPayload(old, name) ? baseOf(index, fw.chunks(name), old.chunks(name)) : undefined;
   if (!base) return undefined;
+  const there = await old.readRange(name, base).catch(damaged);
+  if (!there) return undefined;
   const { bytes } = await fw.readChunk(name, index);
-  return { base, bytes: await makePatch(bytes, await old.readRange(name, base)) };
+  return { base, bytes: await makePatch(bytes, there) };
+}
+
+/** What was kept of the old firmware is only good for saving bytes: without it more is sent. */
+function damaged(error: unknown): undefined {
+  if (!(error instanceof FwError)) throw error;
 }
 
 function hasPayload(fw: FirmwareFile, name: string): boolean {

@@ -74,6 +74,17 @@ test('of a change that is small a difference travels, when the sender has what r
   expect(sent).toBeLessThan(fw.head.bytes.length + 4096);
 });
 
+test('an old firmware that is damaged where it was kept costs bytes, not the update', async () => {
+  const { updater } = await boot(await machine());
+  await using fw = await opened('small.fw', await withOneByteChanged());
+  const damaged = Buffer.from(first);
+  for (let at = damaged.length - 1_400_000; at < damaged.length - 10_000; at += 20_000)
+    damaged.writeUInt8(damaged.readUInt8(at) ^ 1, at);
+  const { sent } = await transfer(updater, fw, { findOld: () => opened('damaged.fw', damaged) });
+  expect(updater.state).toBe('staged');
+  expect(sent).toBeGreaterThan(fw.head.bytes.length + 4096);
+});
+
 test('a difference to another firmware than the one that runs is found out, and nothing is tried', async () => {
   const { updater } = await boot(await machine());
   await using fw = await opened('small.fw', await withOneByteChanged());
