@@ -26,7 +26,7 @@ const KNOWN: readonly [words: RegExp, meaning: (name: string, where: string) => 
     (name, where) =>
       new FwError('ssh-permission-denied', `${name} accepts none of your keys`, {
         where,
-        expected: 'a key in ssh.authorizedKeys of the firmware that runs there',
+        expected: 'a key in sshKeys of the firmware that runs there',
         remedy: 'Load the right key with ssh-add, or name it for this host in ~/.ssh/config.',
       }),
   ],
@@ -45,7 +45,7 @@ const KNOWN: readonly [words: RegExp, meaning: (name: string, where: string) => 
         where,
         expected: 'the SSH server of a device',
         remedy:
-          'Wait until it has booted. Does its firmware have ssh.authorizedKeys? Without a key it serves none.',
+          'Wait until it has booted. Does its firmware have sshKeys? Without a key it serves none.',
       }),
   ],
   [
