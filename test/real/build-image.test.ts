@@ -1,4 +1,12 @@
-import { mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -88,9 +96,15 @@ function expectEnvironment({ image, firmware }: Made): void {
   ]);
 }
 
-/** Slot a holds the root payload from its first byte, slot b and the data partition hold nothing. */
+/** Slot a holds the root payload from its first byte, and in its last MiB how the .fw begins; slot b and the data partition nothing. */
 function expectSlots(made: Made, a: number, b: number, data: number): void {
-  judge('cmp', '-n', String(statSync(made.payload('root')).size), made.payload('root'), extract(made, a));
+  const slot = extract(made, a);
+  judge('cmp', '-n', String(statSync(made.payload('root')).size), made.payload('root'), slot);
+  const area = readFileSync(slot).subarray(-MiB);
+  expect(area.toString('latin1', 0, 8)).toBe('HEARTHSH');
+  const head = area.subarray(44, 44 + area.readUInt32LE(8));
+  expect(readFileSync(made.firmware.path).subarray(0, head.length).equals(head)).toBe(true);
+  expect(head.includes(made.firmware.uuid)).toBe(true);
   for (const empty of [b, data]) {
     const path = extract(made, empty);
     judge('cmp', '-n', String(statSync(path).size), path, '/dev/zero');
