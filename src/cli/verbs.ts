@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { buildCommand } from './build.ts';
 import { cleanCommand } from './clean.ts';
 import { completionCommand } from './completion.ts';
+import { debugCommand } from './debug.ts';
 import { devCommand } from './dev.ts';
 import { doctorCommand } from './doctor.ts';
 import { factoryResetCommand } from './factory-reset.ts';
@@ -34,6 +35,7 @@ export function verbs(): [heading: string, verbs: Command[]][] {
       [
         uploadCommand(),
         devCommand(),
+        debugCommand(),
         statusCommand(),
         validateCommand(),
         revertCommand(),

@@ -19,7 +19,14 @@ process.on('message', () => process.exit(0));
 `;
 const GATE = fileURLToPath(new URL('../../firmware/rootfs/usr/lib/hearth/gate.cjs', import.meta.url));
 /** The computer that runs the tests is slow at times. */
-const LIMITS = { beatTimeoutMs: 60_000, startTimeoutMs: 60_000, stopTimeoutMs: 30_000 };
+const LIMITS = { startTimeoutMs: 60_000, stopTimeoutMs: 30_000, maxRestarts: 5, restartWindowMs: 60_000 };
+const BEAT_TIMEOUT_MS = 60_000;
+
+export interface AppAtWorkOptions {
+  /** A device has 9229 to itself. */
+  inspectorPort?: number;
+  beatTimeoutMs?: number;
+}
 
 export class AppAtWork {
   readonly development: Development;
@@ -27,19 +34,21 @@ export class AppAtWork {
   readonly #children: ChildProcess[] = [];
   readonly #states: AppState[] = [];
 
-  /** @param inspectorPort the device's own has 9229 to itself */
   private constructor(folder: string, onlookers: Onlookers, inspectorPort: number) {
     const about = { product: 'hello', version: '1.1.0', target: 'rpi3' };
     const places = { folder: join(folder, 'dev'), appFolder: join(folder, 'srv') };
     this.development = developmentOf(about, onlookers, { ...places, inspectorPort });
   }
 
-  static async start(folder: string, inspectorPort = 0): Promise<AppAtWork> {
+  static async start(
+    folder: string,
+    { inspectorPort = 0, beatTimeoutMs = BEAT_TIMEOUT_MS }: AppAtWorkOptions = {},
+  ): Promise<AppAtWork> {
     for (const name of ['srv', 'data']) mkdirSync(join(folder, name), { recursive: true });
     writeFileSync(join(folder, 'srv/app.mjs'), OWN_APP);
     const onlookers = new Onlookers();
     const app = new AppAtWork(folder, onlookers, inspectorPort);
-    await app.#start(folder, onlookers, inspectorPort);
+    await app.#start(folder, onlookers, { inspectorPort, beatTimeoutMs });
     return app;
   }
 
@@ -54,7 +63,11 @@ export class AppAtWork {
     }
   }
 
-  async #start(folder: string, onlookers: Onlookers, inspectorPort: number): Promise<void> {
+  async #start(
+    folder: string,
+    onlookers: Onlookers,
+    { inspectorPort, beatTimeoutMs }: Required<AppAtWorkOptions>,
+  ): Promise<void> {
     const service = {
       prepare: async () => 'persistent' as const,
       grow: async () => {},
@@ -64,7 +77,7 @@ export class AppAtWork {
     const data = await start(Data, { name: 'data', args: [{ service, settled, onChange() {} }] });
     const { promise: healthy, resolve } = Promise.withResolvers<void>();
     const hold = (): ChildProcess => {
-      const child = spawnApp(folder, inspectorPort);
+      const child = spawnApp(folder, inspectorPort, beatTimeoutMs);
       this.#children.push(child);
       return child;
     };
@@ -85,7 +98,7 @@ export class AppAtWork {
       isDebugged: () => onlookers.debug,
       onItsWay() {},
     };
-    const limits = { ...LIMITS, maxRestarts: 5, restartWindowMs: 60_000 };
+    const limits = { ...LIMITS, beatTimeoutMs };
     const app = await start(AppServer, { name: 'app', args: [limits, effects] });
     this.#servers.push(app, data);
     await healthy;
@@ -93,7 +106,7 @@ export class AppAtWork {
 }
 
 /** As src/device/app/command.ts does it, but for heart, who needs a device. */
-function spawnApp(folder: string, inspectorPort: number): ChildProcess {
+function spawnApp(folder: string, inspectorPort: number, beatTimeoutMs: number): ChildProcess {
   const sent = join(folder, 'dev/app.mjs');
   const file = existsSync(sent) ? sent : join(folder, 'srv/app.mjs');
   return spawn(
@@ -105,7 +118,7 @@ function spawnApp(folder: string, inspectorPort: number): ChildProcess {
         HEARTH_GATE: '1',
         HEARTH_DATA: join(folder, 'data'),
         HEARTH_APP_CONFIG: join(folder, 'dev/config.json'),
-        HEARTH_BEAT_MS: String(LIMITS.beatTimeoutMs),
+        HEARTH_BEAT_MS: String(beatTimeoutMs),
       },
     },
   );

@@ -5,12 +5,16 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EXAMPLE_PUBLIC_KEY } from '../../src/archive/index.ts';
 import { firmware } from '../../src/update/test-machine.ts';
-import { AppAtWork } from './app-at-work.ts';
+import { AppAtWork, type AppAtWorkOptions } from './app-at-work.ts';
+import { DevTools } from './dev-tools.ts';
 import { fw, startFw } from './fw.ts';
 import { SshDevice } from './ssh-device.ts';
+import { freePort } from './sshd.ts';
 
 const DEVICE = `${userInfo().username}@device`;
 
@@ -49,8 +53,8 @@ function source(code: string): void {
   writeFileSync(at('project/src/app.ts'), `import { config, run } from 'hearthfw';\n${code}\n`);
 }
 
-async function device(): Promise<SshDevice> {
-  app = await AppAtWork.start(at('device'));
+async function device(options?: AppAtWorkOptions): Promise<SshDevice> {
+  app = await AppAtWork.start(at('device'), options);
   return SshDevice.start(await firmware(1), { development: app.development });
 }
 
@@ -155,5 +159,62 @@ describe('fw dev', () => {
     expect(JSON.parse(stdout)).toMatchObject({
       error: { code: 'dev-refused', remedy: expect.stringContaining('dev: true') },
     });
+  });
+});
+
+describe('fw debug', () => {
+  const BEAT_TIMEOUT_MS = 1_000;
+
+  /** The real command, once it listens. */
+  async function debug(on: SshDevice): Promise<{ child: ChildProcess; listening: Event }> {
+    const child = startFw(['debug', DEVICE, '--port', '0', '--json'], { env: { PATH: on.sshd.path } });
+    children.push(child);
+    if (!child.stdout) throw new Error('it has no output');
+    const [line] = await once(createInterface({ input: child.stdout }), 'line');
+    return { child, listening: JSON.parse(line) as Event };
+  }
+
+  test('a debugger sees the sources, and halts the app for longer than an app may be silent', async () => {
+    source('let n = 0;\nrun(() => void setInterval(() => {\n  n++;\n}, 10));');
+    await using on = await device({ inspectorPort: await freePort(), beatTimeoutMs: BEAT_TIMEOUT_MS });
+    const { next } = dev(on);
+    await next('healthy');
+    const before = app?.state;
+    const { child, listening } = await debug(on);
+    expect(listening).toMatchObject({ event: 'listening', host: '127.0.0.1', port: expect.any(Number) });
+
+    const tools = await DevTools.connect(`http://127.0.0.1:${listening.port}`);
+    expect(listening.devtools).toContain(tools.url.replace('ws://', 'ws='));
+    void tools.send('Debugger.enable');
+    const script = await tools.event('Debugger.scriptParsed', ({ url }) => String(url).endsWith('/app.mjs'));
+    const [, base64 = ''] = String(script.sourceMapURL).split('base64,');
+    const { sources } = JSON.parse(Buffer.from(base64, 'base64').toString()) as { sources: string[] };
+    expect(sources).toContain(pathToFileURL(at('project/src/app.ts')).href);
+    void tools.send('Debugger.pause');
+    await tools.event('Debugger.paused');
+    await setTimeout(3 * BEAT_TIMEOUT_MS);
+    expect(app?.state).toEqual(before);
+    await tools.send('Debugger.resume');
+    tools.close();
+
+    const gone = once(child, 'close');
+    child.kill('SIGINT');
+    expect(await gone).toEqual([null, 'SIGINT']);
+    expect(app?.state).toEqual(before);
+  });
+
+  test('an app that hangs while nobody debugs it is killed', async () => {
+    source('run(() => {\n  setTimeout(() => {\n    for (;;);\n  }, 100);\n});');
+    await using on = await device({ inspectorPort: await freePort(), beatTimeoutMs: BEAT_TIMEOUT_MS });
+    const { next } = dev(on);
+    await next('healthy');
+    expect(await next('report')).toMatchObject({ message: expect.stringContaining('stood still') });
+  });
+
+  test('a device that was built for the field opens no inspector', async () => {
+    await using on = await SshDevice.start(await firmware(1));
+    const { code, stdout } = await fw(['debug', DEVICE, '--json'], { env: { PATH: on.sshd.path } });
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'dev-refused' } });
   });
 });
