@@ -44,8 +44,7 @@ const KNOWN: readonly [words: RegExp, meaning: (name: string, where: string) => 
       new FwError('ssh-refused', `${name} is there, and no SSH server answers`, {
         where,
         expected: 'the SSH server of a device',
-        remedy:
-          'Wait until it has booted. Does its firmware have sshKeys? Without a key it serves none.',
+        remedy: 'Wait until it has booted. Does its firmware have sshKeys? Without a key it serves none.',
       }),
   ],
   [
