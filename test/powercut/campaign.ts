@@ -15,6 +15,7 @@ const BOOT = { timeoutMs: 240_000 };
 const FIRST_SIZE = 2048 * MiB;
 const GROWN_SIZE = 3072 * MiB;
 const OLD = '1.0.0';
+/** Validated by hand: any session would be the proof of being reachable that a trial waits for, also the one that reverts. */
 const NEW = '1.1.0';
 const FURTHER = '1.2.0';
 
@@ -120,7 +121,8 @@ export class Campaign implements AsyncDisposable {
   }
 
   async #play(folder: string, scenes: readonly SceneName[]): Promise<void> {
-    for (const version of [OLD, NEW, FURTHER]) this.#firmware.set(version, await this.#fleet.build(version));
+    for (const version of [OLD, NEW, FURTHER])
+      this.#firmware.set(version, await this.#fleet.build(version, version === NEW ? 'manual' : 'auto'));
     await writeImage(this.#file(OLD), join(folder, 'first.img'));
     const first = await this.#open(join(folder, 'first.img'), FIRST_SIZE);
     const machine = await this.#playFirstBoot(first);
@@ -245,11 +247,14 @@ export class Campaign implements AsyncDisposable {
     // In either order.
     const seen = (what: string | RegExp) => machine.console.waitFor(what, { ...BOOT, take: false });
     await Promise.all([seen(`[hearth] on trial: ${version}`), seen(READY)]);
-    await this.#fleet.status(machine);
+    await this.#fleet.listens(machine);
   }
 
   async #validate(machine: Machine, version: string): Promise<void> {
-    await this.#fleet.must(machine, `reachable ${this.#firmware.get(version)?.uuid}`);
+    await this.#fleet.must(
+      machine,
+      version === NEW ? 'validate' : `reachable ${this.#firmware.get(version)?.uuid}`,
+    );
     await machine.console.waitFor(`[hearth] validated: ${version}`, BOOT);
   }
 

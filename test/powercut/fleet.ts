@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BuildResult } from '../../src/build/firmware.ts';
@@ -9,7 +10,7 @@ import type { Machine } from '../../src/host/machine.ts';
 import { buildApp } from '../firmware.ts';
 
 /** An emulated machine on a loaded computer must get through a boot in the time of a trial. */
-const RULES = { healthySeconds: 2, trialSeconds: 280, validate: 'auto' } as const;
+const RULES = { healthySeconds: 2, trialSeconds: 280 } as const;
 /** From the ready line to a host key that was made and an SSH server that listens. */
 const SSH_UP_MS = 120_000;
 /** What ssh exits with when it did not get as far as the command. */
@@ -31,12 +32,12 @@ export class Fleet {
       execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', `${folder}/${name}`]);
   }
 
-  async build(version: string): Promise<BuildResult> {
+  async build(version: string, validate: 'auto' | 'manual'): Promise<BuildResult> {
     const line = async (name: string): Promise<string> =>
       (await readFile(`${this.folder}/${name}.pub`, 'utf8')).trim();
     const source = `import { run } from 'hearthfw';\nrun(() => void console.log('app ${version}'));\n`;
     return buildApp(source, 'x86_64', `${this.folder}/${version}`, {
-      ...{ version, update: RULES, sshKeys: [await line('login')] },
+      ...{ version, update: { ...RULES, validate }, sshKeys: [await line('login')] },
       ...{ updateKeys: [await line('update')], signingKey: `${this.folder}/update` },
     });
   }
@@ -74,6 +75,20 @@ export class Fleet {
     else await pipeline(createReadStream(input), child.stdin).catch(() => {});
     answer.status = await ended;
     return answer;
+  }
+
+  /** Waits until the device's SSH server greets, and leaves again. */
+  async listens(machine: Machine): Promise<void> {
+    for (const deadline = performance.now() + SSH_UP_MS; ; await delay(500)) {
+      const socket = connect(machine.portOf(22), '127.0.0.1');
+      const greeting = await new Promise<string>((resolve) => {
+        socket.on('data', (bytes) => resolve(bytes.toString('latin1')));
+        socket.on('error', (error) => resolve(error.message)).on('close', () => resolve('nothing'));
+      });
+      socket.destroy();
+      if (greeting.startsWith('SSH-2.0-')) return;
+      if (performance.now() > deadline) throw new Error(`no SSH server: ${greeting}`);
+    }
   }
 
   /** Waits until the device answers. */
