@@ -31,10 +31,39 @@ export interface Places {
  * @throws FwError `bad-disk`, FormatError of the table or the file system
  */
 export function findPlaces(disk: Disk, table: 'gpt' | 'mbr'): Places {
-  return table === 'gpt' ? onGpt(disk) : onMbr(disk);
+  const few = { size: disk.size, readAt: inWindows(disk) };
+  return table === 'gpt' ? onGpt(few) : onMbr(few);
 }
 
-function onGpt(disk: Disk): Places {
+/** What tables and directories are read from. */
+type Source = Pick<Disk, 'size' | 'readAt'>;
+
+const WINDOW = 64 * 1024;
+
+/** The many small reads of the parsers as a few larger ones: the whole program waits for each. */
+function inWindows({ size, readAt }: Source): ReadAt {
+  const windows = new Map<number, Uint8Array>();
+  const windowAt = (number: number): Uint8Array => {
+    const known = windows.get(number);
+    if (known) return known;
+    const window = readAt(number * WINDOW, WINDOW);
+    windows.set(number, window);
+    return window;
+  };
+  return (offset, length) => {
+    const out = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
+    for (let at = 0; at < out.length; ) {
+      const from = (offset + at) % WINDOW;
+      const part = windowAt(Math.floor((offset + at) / WINDOW)).subarray(from, from + out.length - at);
+      if (part.length === 0) return out.subarray(0, at);
+      out.set(part, at);
+      at += part.length;
+    }
+    return out;
+  };
+}
+
+function onGpt(disk: Source): Places {
   const { partitions } = readGpt(disk.readAt, disk.size);
   const partition = (name: string): Extent => {
     const found = partitions.find((each) => each.name === name);
@@ -55,7 +84,7 @@ function onGpt(disk: Disk): Places {
   };
 }
 
-function onMbr(disk: Disk): Places {
+function onMbr(disk: Source): Places {
   const { primaries, logicals } = readMbr(disk.readAt, disk.size);
   const extents = [...primaries, ...logicals].map(({ firstByte, size }) => ({
     offset: firstByte,
@@ -71,7 +100,7 @@ function onMbr(disk: Disk): Places {
 }
 
 /** A file's one extent, on the disk. */
-function fileOn(disk: Disk, partition: Extent, path: string): Extent {
+function fileOn(disk: Source, partition: Extent, path: string): Extent {
   const read: ReadAt = (offset, length) =>
     disk.readAt(partition.offset + offset, Math.min(length, partition.length - offset));
   const extents = readFat(read).extents(path);
@@ -80,7 +109,7 @@ function fileOn(disk: Disk, partition: Extent, path: string): Extent {
   return { offset: partition.offset + extent.offset, length: extent.length };
 }
 
-function switchOn(disk: Disk, partition: Extent, path: string): number {
+function switchOn(disk: Source, partition: Extent, path: string): number {
   const { offset, length } = fileOn(disk, partition, path);
   if (length !== SECTOR || offset % SECTOR !== 0) throw bad(`${path} is not one sector`);
   return offset;
