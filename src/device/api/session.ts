@@ -14,13 +14,14 @@ export function serveSsh(socket: Socket, device: Device): void {
 
 async function serve(call: Call, device: Device): Promise<number> {
   const via = 'ssh';
-  // Whoever got here was let in by Dropbear: the device can be reached, and with it any other firmware can be sent.
-  device.updates.reached(via);
   const last: (() => void)[] = [];
   const context = { via, device, streams: call, afterwards: (work: () => void) => void last.push(work) };
   // Only now: the app's start goes before all of that.
   const { runCommand } = await import('./command.ts');
   const status = await runCommand(call.argv[0] ?? '', context);
+  // Whoever got here was let in by Dropbear: the device can be reached, and with it any other firmware can be sent. Said when
+  // the verb is done: one that gives the trial up must not find it validated by its own coming.
+  device.updates.reached(via);
   if (last.length > 0) {
     const timer = setTimeout(leave, LEAVES_MS);
     call.gone.addEventListener('abort', leave, { once: true });
