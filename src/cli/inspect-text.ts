@@ -86,6 +86,10 @@ function largest({ root, files }: Inspection, { files: count, width }: TextOptio
   ];
 }
 
+/** Room for the longest name of a licence's file, and the gaps. */
+const LICENCE_ROOM = 28;
+const SHORT_VERSION = 16;
+
 function inventory(made: Inventory | undefined, width: number): string[] {
   if (!made) {
     return [
@@ -113,12 +117,23 @@ function inventory(made: Inventory | undefined, width: number): string[] {
       [each.package ? `of ${each.package}` : 'a native addon'],
     ]),
   ];
-  const before = table([['PACKAGE', 'VERSION', ''], ...rows.map(([name, version]) => [name, version, '|'])]);
+  // Debian's versions can be as long as half a line; --json has them whole.
+  const names = Math.max(...rows.map(([name]) => name.length));
+  const versions = Math.max(SHORT_VERSION, width - names - LICENCE_ROOM);
+  const shown = rows.map(([name, version, licence]) => ({
+    name,
+    version: elided(version, versions),
+    licence,
+  }));
+  const before = table([
+    ['PACKAGE', 'VERSION', ''],
+    ...shown.map(({ name, version }) => [name, version, '|']),
+  ]);
   const room = width - Math.max(...before.map((line) => line.length));
   return [
     ...table([
       ['PACKAGE', 'VERSION', 'LICENCES'],
-      ...rows.map(([name, version, licence]) => [name, version, fitted(licence, room)]),
+      ...shown.map(({ name, version, licence }) => [name, version, fitted(licence, room)]),
     ]),
     '',
     `Debian packages are of ${made.suite}, ${made.lockDate.slice(0, 10)}; their licences are those of their`,

@@ -139,21 +139,16 @@ describe('fw inspect', () => {
   });
 
   test('npm packages are those in the bundle, with the hash of the lock and their own words', () => {
-    const own = join(REPOSITORY, 'node_modules', PACKAGE);
-    const { version, license } = JSON.parse(readFileSync(join(own, 'package.json'), 'utf8'));
     const { packages } = JSON.parse(readFileSync(join(REPOSITORY, 'package-lock.json'), 'utf8'));
-    const path = `/usr/share/doc/npm/${PACKAGE}@${version}/LICENSE`;
-    expect(inspection.inventory?.npm).toEqual([
-      {
-        name: PACKAGE,
-        version,
-        licence: license,
-        integrity: packages[`node_modules/${PACKAGE}`].integrity,
-        usedBy: ['app'],
-        licenceFiles: [path],
-      },
-    ]);
-    expect(readFileSync(join(root, path))).toEqual(readFileSync(join(own, 'LICENSE')));
+    const listed = (name: string, usedBy: string[]): object => {
+      const own = join(REPOSITORY, 'node_modules', name);
+      const { version, license } = JSON.parse(readFileSync(join(own, 'package.json'), 'utf8'));
+      const path = `/usr/share/doc/npm/${name}@${version}/LICENSE`;
+      expect(readFileSync(join(root, path))).toEqual(readFileSync(join(own, 'LICENSE')));
+      const { integrity } = packages[`node_modules/${name}`];
+      return { name, version, licence: license, integrity, usedBy, licenceFiles: [path] };
+    };
+    expect(inspection.inventory?.npm).toEqual([listed(PACKAGE, ['app']), listed('zod', ['hearthd'])]);
   });
 
   test('no path, host, user or time of the build is in the inventory', () => {
