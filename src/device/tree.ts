@@ -113,7 +113,7 @@ export function hearthd(options: HearthdOptions, effects: HearthdEffects): Child
         args: [
           {
             path: options.control,
-            serves: 'SSH sessions',
+            isOff: 'SSH sessions are off',
             sharedFolder: true,
             onConnection: (socket) => serveSsh(socket, effects.device),
             say: speaker('ssh'),

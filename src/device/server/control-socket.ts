@@ -7,8 +7,8 @@ import { tooLong } from './control-path.ts';
 
 export interface ControlOptions {
   path: string;
-  /** What there is not without it, for the line that says so. */
-  serves: string;
+  /** What is said where it cannot be made, before why. */
+  isOff: string;
   /** Others have files in its folder: the socket's own mode has to do, which it is made with under any sane umask. */
   sharedFolder?: boolean;
   /** Gets every connection, unread. */
@@ -28,9 +28,9 @@ const REFUSED_MS = 5_000;
 export class ControlSocket extends Server {
   #listener: Listener | undefined;
 
-  override async init({ path, serves, sharedFolder, onConnection, say }: ControlOptions): Promise<void> {
+  override async init({ path, isOff, sharedFolder, onConnection, say }: ControlOptions): Promise<void> {
     // Without it the app runs all the same: it is not worth an outage.
-    const off = (why: string): void => say(`${serves} are off: ${why}`);
+    const off = (why: string): void => say(`${isOff}: ${why}`);
     const long = tooLong(path);
     if (long !== undefined) return off(long);
     // Unread: the app reads from the first byte.

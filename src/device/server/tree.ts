@@ -41,7 +41,7 @@ export function serverTree({ app, control }: TreeOptions, effects: AppEffects): 
         args: [
           {
             path: control,
-            serves: 'remote and rpc',
+            isOff: 'remote and rpc are off',
             onConnection: (socket) => {
               const now = named<ReleasedApp>('app');
               if (now.alive) now.cast('session', socket);
