@@ -1,10 +1,9 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { describeError } from './error-text.ts';
+import { appEvents } from './app-events.ts';
 import { interruptible } from './interruptible.ts';
 import { deviceVerb, linkTo, mayAsk } from './on-device.ts';
-import { silent, terminalOutput } from './output.ts';
-import { type CommonOptions, printJson } from './verb.ts';
+import type { CommonOptions } from './verb.ts';
 
 interface Options extends CommonOptions {
   app: string;
@@ -35,11 +34,7 @@ broken.`,
         linkTo(host),
         import('../host/develop-on-device.ts'),
       ]);
-      const { json = false, verbose = false } = options;
-      const out = json ? silent : terminalOutput();
-      const event = (name: string, rest: object): void => {
-        if (json) printJson({ event: name, ...rest });
-      };
+      const { out, event, listeners } = appEvents(options);
       const seconds = (ms: number): string => (ms / 1000).toFixed(2);
       await interruptible((signal) =>
         developOnDevice(
@@ -60,20 +55,7 @@ broken.`,
               );
               event('healthy', time);
             },
-            onOutput: (line) => (json ? event('output', { line }) : process.stdout.write(`${line}\n`)),
-            onReport: (message) => {
-              out.warn(message);
-              event('report', { message });
-            },
-            onState: (state) => {
-              if (state.name === 'failed')
-                out.warn('the app is failed: it runs again when a source file changes');
-              event('state', state);
-            },
-            onBroken: (error) => {
-              out.line(describeError(error, { stream: process.stderr, verbose }));
-              event('broken', { code: error.code, message: error.message });
-            },
+            ...listeners,
           },
         ),
       );

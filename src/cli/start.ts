@@ -1,9 +1,8 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import { describeError } from './error-text.ts';
+import { appEvents } from './app-events.ts';
 import { interruptible } from './interruptible.ts';
-import { silent, terminalOutput } from './output.ts';
-import { type CommonOptions, printJson, verb } from './verb.ts';
+import { type CommonOptions, verb } from './verb.ts';
 
 interface Options extends CommonOptions {
   app: string;
@@ -27,11 +26,7 @@ what hangs is killed. Its data is in .hearth/start/data of the project. With
     )
     .action(async (options: Options) => {
       const { develop } = await import('../host/develop.ts');
-      const { json = false, verbose = false } = options;
-      const out = json ? silent : terminalOutput();
-      const event = (name: string, rest: object): void => {
-        if (json) printJson({ event: name, ...rest });
-      };
+      const { out, event, listeners } = appEvents(options);
       const nodeArgs = options.inspect
         ? [`--inspect=${options.inspect === true ? '127.0.0.1:9229' : options.inspect}`]
         : [];
@@ -39,20 +34,7 @@ what hangs is killed. Its data is in .hearth/start/data of the project. With
         develop(
           { dir: resolve(options.app), nodeArgs, signal },
           {
-            onOutput: (line) => (json ? event('output', { line }) : process.stdout.write(`${line}\n`)),
-            onReport: (message) => {
-              out.warn(message);
-              event('report', { message });
-            },
-            onState: (state) => {
-              if (state.name === 'failed')
-                out.warn('the app is failed: it runs again when a source file changes');
-              event('state', state);
-            },
-            onBroken: (error) => {
-              out.line(describeError(error, { stream: process.stderr, verbose }));
-              event('broken', { code: error.code, message: error.message });
-            },
+            ...listeners,
             onReload: () => {
               out.line('a source file has changed: starting anew');
               event('reload', {});
