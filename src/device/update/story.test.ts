@@ -8,9 +8,9 @@ const documented = [...section.matchAll(/^\| `([^`]+)` \|/gm)].map(([, line = ''
 
 test.each(
   Object.entries({
-    coming: STORY.coming('ssh'),
+    coming: STORY.coming('…'),
     refused: STORY.refused('…'),
-    staged: STORY.staged('1.2.3', 'b'),
+    staged: STORY.staged('1.2.3', '…'),
     trial: STORY.trial('1.2.3', 30, 300),
     manual: STORY.manual('1.2.3', 300),
     again: STORY.again('1.2.3'),
