@@ -30,6 +30,11 @@ export function stateOf(record: UpdateRecord): State {
   return record.update?.state ?? 'idle';
 }
 
+/** Why the machine goes down when a firmware is to be tried, as heart keeps it for the next boot. */
+export function rebootInto(version: string): string {
+  return `update to ${version}`;
+}
+
 /** How often an orderly reboot during a trial arms the one-shot again. */
 export const MAX_REARMED = 3;
 
@@ -86,9 +91,14 @@ function mend({ booted, preferred }: BootFacts): Slot | undefined {
   return booted === preferred ? undefined : booted;
 }
 
-function whyReverted({ reason }: Underway, resetCause: string): string {
+function whyReverted({ reason, version }: Underway, resetCause: string): string {
   if (reason) return reason;
+  // The last word is of the firmware before it, on its way down.
+  if (resetCause === `reboot: ${rebootInto(version)}`)
+    return 'it did not start: its kernel was not reached, or ended early';
   if (resetCause.startsWith('unknown')) return 'power-lost';
   if (resetCause === 'watchdog') return 'it hung: the watchdog reset the machine';
+  // heart gives no second start on trial, and says how the first one ended.
+  if (resetCause.startsWith('reboot: hearthd ')) return resetCause.slice('reboot: '.length);
   return `it did not come up (${resetCause})`;
 }

@@ -50,13 +50,22 @@ const char *one_shot_arm(char slot) {
   return write_text(TRYBOOT, 0, "1") == 0 ? NULL : "neither " EFIVARS " nor " TRYBOOT " can be written";
 }
 
-static const char *arm_other(const char *disk, char other) {
-  char key[] = "?.fallback", value[VARIABLE_MAX] = "";
-  key[0] = other;
+static bool remembered(const char *disk, const char *key, const char *wanted) {
+  char value[VARIABLE_MAX];
   int fd = open(disk, O_RDONLY | O_CLOEXEC);
-  bool allowed = fd >= 0 && environment_value(fd, key, value) && strcmp(value, "1") == 0;
+  bool so = fd >= 0 && environment_value(fd, key, value) && strcmp(value, wanted) == 0;
   if (fd >= 0) close(fd);
-  return allowed ? one_shot_arm(other) : "the other slot was never validated, or is too old";
+  return so;
+}
+
+bool on_trial(const char *disk, const char *slot) {
+  return remembered(disk, "update.state", "trial") && remembered(disk, "update.into", slot);
+}
+
+static const char *arm_other(const char *disk, char other) {
+  char key[] = "?.fallback";
+  key[0] = other;
+  return remembered(disk, key, "1") ? one_shot_arm(other) : "the other slot was never validated, or is too old";
 }
 
 const char *last_resort(struct record *record, char running) {

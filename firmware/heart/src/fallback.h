@@ -13,6 +13,9 @@
 /* A variable of the update's environment (src/update/record.ts) on an open disk; false when it is not there. */
 bool environment_value(int disk, const char *key, char value[VARIABLE_MAX]);
 
+/* Whether this slot's system runs on trial, as the environment on that disk (by its node) has it now. */
+bool on_trial(const char *disk, const char *slot);
+
 /* The next boot, and only that one, is from `slot`. NULL, or why it cannot be. */
 const char *one_shot_arm(char slot);
 

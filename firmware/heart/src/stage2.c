@@ -41,6 +41,7 @@ static struct watchdog dog;
 static struct record record;
 static struct shutdown down;
 static struct supervised hearthd;
+static char slot[2];
 static int64_t next_record, next_service;
 static const char *rescue; /* why there is no way out of it; NULL: it is none */
 static bool starving;
@@ -54,6 +55,9 @@ static void hearthd_child(void) {
   dup2(fd, STDERR_FILENO);
   if (fd > STDERR_FILENO) close(fd);
 }
+
+/* That decides the trial: the system before it is known to be good. */
+static bool hearthd_only_once(void) { return on_trial(record.disk, slot); }
 
 /* What hearthd had started has lost its parent; the next hearthd starts it anew. Network and SSH live on. */
 static void hearthd_dead(void) {
@@ -99,7 +103,7 @@ static void warm_up(void) {
 }
 
 static void begin_run(void) {
-  char text[2048] = "", disk[64] = "", slot[2] = "", cause[REASON_SIZE], line[2 * REASON_SIZE];
+  char text[2048] = "", disk[64] = "", cause[REASON_SIZE], line[2 * REASON_SIZE];
   read_text(BOOT_FILE, text, sizeof text);
   find_value(text, "DISK", disk, sizeof disk);
   find_value(text, "SLOT", slot, sizeof slot);
@@ -183,7 +187,7 @@ static void tick(int64_t now) {
     say("rescue: hearthd is started again in %d s", RESCUE_RESTART_MS / 1000);
     supervise_begin(&hearthd, now + RESCUE_RESTART_MS);
   } else if (hearthd.gave_up && down.step == SHUTDOWN_NOT_YET) {
-    char why[64];
+    char why[REASON_SIZE];
     record.state.bits |= RUN_GAVE_UP;
     snprintf(why, sizeof why, "hearthd %s", hearthd.gave_up);
     shutdown_begin(&down, RB_AUTOBOOT, why, &hearthd, now);
@@ -240,7 +244,8 @@ int stage2(void) {
                                 .beat_seconds = boot.beat_seconds,
                                 .first_beat_ms = FIRST_BEAT_MS,
                                 .in_child = hearthd_child,
-                                .after_death = hearthd_dead};
+                                .after_death = hearthd_dead,
+                                .only_once = hearthd_only_once};
   supervise_begin(&hearthd, now);
   warm_up();
   loop(signals);

@@ -48,13 +48,17 @@ static void close_link(struct supervised *s) {
   s->link.in = s->link.out = -1;
 }
 
+static void stay_ended(struct supervised *s, const char *why) {
+  s->gave_up = why;
+  s->phase = SUPERVISED_ENDED;
+  s->due = NEVER;
+}
+
 static void again(struct supervised *s, int64_t now) {
   int delay = restart_delay(&s->restarts, now);
   if (delay < 0) {
     say("%s was restarted %d times within %d s: giving up", s->name, RESTARTS_MAX, RESTART_WINDOW_MS / 1000);
-    s->gave_up = "restarted too often";
-    s->phase = SUPERVISED_ENDED;
-    s->due = NEVER;
+    stay_ended(s, "restarted too often");
     return;
   }
   if (delay > 0) say("starting %s again in %d s", s->name, delay / 1000);
@@ -102,7 +106,8 @@ void supervise_tick(struct supervised *s, int64_t now) {
   if (s->phase == SUPERVISED_WAITING) {
     start(s, now);
   } else if (s->phase == SUPERVISED_RUNNING) {
-    say("%s has not beaten for %lld ms: killing it", s->name, (long long)(now - s->heard));
+    snprintf(s->end, sizeof s->end, "has not beaten for %lld ms", (long long)(now - s->heard));
+    say("%s %s: killing it", s->name, s->end);
     kill(s->pid, SIGKILL);
     s->phase = SUPERVISED_KILLING;
     s->due = now + KILL_WITHIN_MS;
@@ -135,11 +140,15 @@ void supervise_readable(struct supervised *s, int64_t now) {
   for (int i = 0; i < READS_AT_ONCE && s->link.in >= 0; i++) hear(s, link_receive(&s->link), now);
 }
 
-static void say_end(const struct supervised *s) {
+/* In words, and aloud; of one that was killed, the words that say why are there. */
+static void say_end(struct supervised *s) {
+  char end[sizeof s->end];
   if (WIFSIGNALED(s->status))
-    say("%s was ended by signal %d (%s)", s->name, WTERMSIG(s->status), strsignal(WTERMSIG(s->status)));
+    snprintf(end, sizeof end, "was ended by signal %d (%s)", WTERMSIG(s->status), strsignal(WTERMSIG(s->status)));
   else
-    say("%s ended with status %d", s->name, WEXITSTATUS(s->status));
+    snprintf(end, sizeof end, "ended with status %d", WEXITSTATUS(s->status));
+  say("%s %s", s->name, end);
+  if (s->phase != SUPERVISED_KILLING) memcpy(s->end, end, sizeof end);
 }
 
 void supervise_died(struct supervised *s, int status, int64_t now) {
@@ -152,12 +161,12 @@ void supervise_died(struct supervised *s, int status, int64_t now) {
   close_link(s);
   say_end(s);
   if (s->after_death) s->after_death();
-  if (s->stopping || (s->until_success && final)) {
-    s->phase = SUPERVISED_ENDED;
-    s->due = NEVER;
-  } else {
+  if (s->stopping || (s->until_success && final))
+    stay_ended(s, NULL);
+  else if (s->only_once && s->only_once())
+    stay_ended(s, s->end);
+  else
     again(s, now);
-  }
 }
 
 void supervise_stop(struct supervised *s, int signal) {

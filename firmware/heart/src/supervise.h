@@ -35,6 +35,7 @@ struct supervised {
   bool until_success;       /* status 0, an end after SHUT_DOWN, and 126 and 127 are final, not reasons to restart */
   void (*in_child)(void);   /* after fork, before exec; may be NULL */
   void (*after_death)(void);
+  bool (*only_once)(void);  /* asked at its death: it is not started again; may be NULL */
   /* Kept by supervise.c. */
   enum supervised_phase phase;
   pid_t pid;                /* 0: not running */
@@ -43,6 +44,7 @@ struct supervised {
   bool shut_down;           /* it said SHUT_DOWN: no more beats, and its end is orderly */
   bool stopping;            /* supervise_stop was called: its end is final */
   int status;               /* of waitpid(2), of the last end */
+  char end[64];             /* the same in words: "ended with status 1" */
   const char *gave_up;      /* why it will not be started again; NULL while it will */
   struct restarts restarts;
   struct link link;         /* link.in is -1 while there is nothing to poll */

@@ -123,6 +123,49 @@ describe.skipIf(!possible)('a slot that fails three times', () => {
   });
 });
 
+describe.skipIf(!possible)('on its trial', () => {
+  const TRIAL = { 'update.state': 'trial', 'update.into': 'a' };
+
+  test.each([
+    ['dies', 'if (process.uptime() < 60) process.exit(3);', 'hearthd ended with status 3'],
+    ['hangs', 'for (;;);', 'hearthd has not beaten for \\d+ ms'],
+  ])(
+    'a slot whose hearthd %s is not given a second start, and the next boot says why',
+    async (_, code, why) => {
+      const d = device({ hearthd: `${HEARTHD}setTimeout(() => { ${code} }, 300);` });
+      remember(d, TRIAL);
+      const b = await boot(heart, d, CMDLINE.replace('=10', '=1'));
+      expect(await b.ended).toBe('SIGHUP');
+      expect(count(d, 'started hearthd')).toBe(1);
+      remember(d, {});
+      const next = await boot(heart, d, CMDLINE);
+      await until('the cause', () => new RegExp(`last reset: reboot: ${why}\n`).test(screen(d)));
+      process.kill(next.init, 'SIGKILL');
+      await next.ended;
+    },
+  );
+
+  test.each([
+    ['the other slot', { ...TRIAL, 'update.into': 'b' }],
+    ['nothing any more', { ...TRIAL, 'update.state': 'staged' }],
+  ])('%s: hearthd is started again', async (_, values) => {
+    const d = device({ hearthd: `${HEARTHD}setTimeout(() => process.exit(3), 300);` });
+    remember(d, values);
+    await boot(heart, d, CMDLINE);
+    await until('its second start', () => count(d, 'started hearthd') === 2);
+  });
+
+  test('what has been validated meanwhile is on trial no more', async () => {
+    const d = device({ hearthd: HEARTHD });
+    remember(d, TRIAL);
+    const b = await boot(heart, d, CMDLINE);
+    await until('hearthd', () => count(d, 'hearthd is up') === 1);
+    remember(d, { active: 'a' });
+    process.kill(await b.hearthd(), 'SIGKILL');
+    await until('its second start', () => count(d, 'hearthd is up') === 2);
+  });
+});
+
 describe.skipIf(!possible)('heart one-shot', () => {
   /** Runs it with a folder in the place of the EFI variables, which only its own process sees. */
   function oneShot(variables: string, ...args: string[]) {

@@ -1,3 +1,4 @@
+import { rebootInto } from '../../../update/machine.ts';
 import { encodeJson, FRAME } from '../../../update/transfer/frame.ts';
 import { refusalOf } from '../../../update/transfer/messages.ts';
 import { REBOOTING } from '../../../update/transfer/receive.ts';
@@ -48,7 +49,7 @@ async function staged(
   const send = (bytes: Uint8Array): void => void output.write(bytes);
   const version = await device.updates.receive({ source: input, via, send, ...how });
   await device.updates.try();
-  afterwards(() => device.goDown('reboot', `update to ${version}`));
+  afterwards(() => device.goDown('reboot', rebootInto(version)));
   return version;
 }
 
