@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { FwError } from '../errors.ts';
 import { TAR_MAX_SIZE } from '../formats/tar.ts';
 import { CHUNK_TABLE_HEADER, CHUNK_TABLE_ROW, MAX_CHUNK, MIN_CHUNK, storedBound } from './chunk-table.ts';

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { type ChildSpec, child, named, supervisor } from '../otp/index.ts';
 import type { Device } from './api/device.ts';
 import { serveSsh } from './api/session.ts';
@@ -46,22 +47,28 @@ export interface HearthdEffects {
 
 /** From SIGKILL to the end of the app's pipes, and then some: the runner has deadlines of its own. */
 const APP_ENDS_MS = 5_000;
+/** The engine and the keys of SSH take two processors their time: an app that is not up by then does not keep them any longer. */
+const APP_COMES_UP_MS = 10_000;
 /** More of that, and it is hearthd that is broken: heart starts it anew, and counts. */
 const INTENSITY = { maxRestarts: 5, maxSeconds: 60 };
 
 /**
  * All that hearthd does, started from the top and stopped from the bottom. Each restarts on its own. What is beside the
- * app's way to its first line waits for its turn: until the app is let go, or /data keeps even that waiting.
+ * app's way to its first line waits for its turn: until the app is let go, or /data keeps even that waiting; updates and SSH,
+ * until the app has come up or has failed to.
  */
 export function hearthd(options: HearthdOptions, effects: HearthdEffects): ChildSpec {
   const { exec, disk, onlookers } = effects;
   const turn = Promise.withResolvers<void>();
   const settled = Promise.withResolvers<void>();
+  const up = Promise.withResolvers<void>();
+  void turn.promise.then(() => setTimeout(APP_COMES_UP_MS, undefined, { ref: false })).then(up.resolve);
   const changed = (): void => named<StatusFile>('status').cast('changed');
   const onNetwork = (): void => named<Network>('network').cast('refresh');
   const app: AppEffects = {
     ...effects.app,
     onState(state) {
+      if (state.name !== 'stopped' && state.name !== 'starting') up.resolve();
       changed();
       named<Update>('update').cast('app', state);
       effects.app.onState(state);
@@ -98,7 +105,7 @@ export function hearthd(options: HearthdOptions, effects: HearthdEffects): Child
           options.update,
           {
             ...effects.update,
-            ...{ disk, say: speaker('update'), turn: turn.promise },
+            ...{ disk, say: speaker('update'), turn: up.promise },
             appState: () => known(named<AppServer>('app').call('state'), undefined),
           },
         ],
@@ -106,7 +113,7 @@ export function hearthd(options: HearthdOptions, effects: HearthdEffects): Child
       child(Ssh, {
         name: 'ssh',
         shutdown: 'brutal',
-        args: [options.ssh, { exec, disk, say: speaker('ssh'), turn: turn.promise }],
+        args: [options.ssh, { exec, disk, say: speaker('ssh'), turn: up.promise }],
       }),
       child(ControlSocket, {
         name: 'control socket',

@@ -24,7 +24,7 @@ export interface UpdateEffects extends Pick<UpdaterParts, 'oneShot'> {
   say(message: string): void;
   /** Undefined while nobody knows. For one that is started anew: changes are told by `app`. */
   appState(): Promise<AppState | undefined>;
-  /** Fulfilled when the app is on its way. */
+  /** Fulfilled when the app has come up, or has failed to. */
   turn: Promise<void>;
 }
 
