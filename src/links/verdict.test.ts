@@ -34,6 +34,8 @@ test.each<[string, DeviceStatus, Standing]>([
   // What is remembered of an earlier try of the same firmware says nothing about this one.
   ['the same, after an earlier try', { ...reverted, state: 'trial' }, { result: 'going-down' }],
   ['the new system', onTrial, { result: 'trial', ...trial }],
+  // It cannot tell of a trial any more, and has not rebooted yet.
+  ['the new system, which has given itself up', { ...onTrial, trial: undefined }, { result: 'going-down' }],
   ['made permanent', validated, { result: 'validated', reason: 'healthy for 30 s' }],
   ['given up', reverted, { result: 'reverted', reason: 'the app has failed' }],
   ['back, and it knows nothing', base, { result: 'reverted', reason: 'the device does not say why' }],

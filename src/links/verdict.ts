@@ -21,7 +21,7 @@ export type Verdict =
 /** How it stands with an update. */
 export type Standing =
   | Verdict
-  /** The old firmware still runs, and is about to go down. */
+  /** What runs is about to go down: the old firmware for the trial, or the new one at its bad end. */
   | { result: 'going-down' }
   | { result: 'trial'; secondsLeft: number; healthy: boolean; reachable: boolean };
 
@@ -33,6 +33,8 @@ export function standingOf(status: DeviceStatus, { uuid, slot }: Pick<Sent, 'uui
     if (trial && status.update.validate === 'manual' && trial.reachable && trial.healthy)
       return { result: 'undecided', secondsLeft: trial.secondsLeft };
     if (trial) return { result: 'trial', ...trial };
+    // It has given itself up.
+    if (status.state === 'trial') return { result: 'going-down' };
     return { result: 'validated', reason: outcome?.reason ?? 'made permanent' };
   }
   if (status.state === 'staged' || status.state === 'trial') return { result: 'going-down' };
