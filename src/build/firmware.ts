@@ -20,7 +20,7 @@ import { cacheLimit, tendCache } from './cache/upkeep.ts';
 import { Cache } from './cache.ts';
 import { addInventory, INVENTORY_FOLDERS } from './inventory/index.ts';
 import type { OnProgress } from './progress.ts';
-import { addFirmware, addIdentity } from './rootfs.ts';
+import { addFirmware, addIdentity, PLAIN_FILES } from './rootfs.ts';
 import { findSigner } from './signing.ts';
 import { type Sources, sourcesOf } from './sources/index.ts';
 import { checkElfFiles } from './system/elf-check.ts';
@@ -109,7 +109,8 @@ async function buildOnce(project: Project, options: BuildOptions, sources: Sourc
       compressorLevel: ROOT_LEVEL,
       compressorVersion: zstdVersion,
       cache: { get: (key) => cache.get('blocks', key), put: (key, value) => cache.put('blocks', key, value) },
-      last: ['/srv/app', '/usr/lib/hearth', '/etc/hearth', ...INVENTORY_FOLDERS],
+      last: ['/srv/app', '/usr/lib/hearth', ...INVENTORY_FOLDERS],
+      plain: PLAIN_FILES,
       onProgress: (done, total) => tell({ step: compressing, bytes: { done, total } }),
     }),
   );

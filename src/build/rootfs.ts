@@ -12,6 +12,14 @@ import { directory, file, insert, symlink } from './tree.ts';
 /** Where Node, told to use source maps, looks for the one of the app. */
 const MAP_COMMENT = Buffer.from('//# sourceMappingURL=app.mjs.map\n');
 
+/**
+ * What a change of the app changes, stored as it is: an update sends the difference to what the device has, and compressed
+ * bytes have none that is small. docs/updates.md has the figures. Native addons are large and seldom change.
+ */
+export const PLAIN_FILES = ['app.mjs', 'app.mjs.map', 'config.json', 'package.json']
+  .map((name) => `/srv/app/${name}`)
+  .concat('/etc/hearth');
+
 type Files = Pick<Bundle, 'code' | 'map' | 'addons'>;
 
 /** Puts the app, hearthd and what was configured onto a system's root. Changes and returns the tree. */

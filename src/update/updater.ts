@@ -36,6 +36,7 @@ export class Updater {
   readonly #places: Places;
   readonly #env: EnvStore;
   readonly #boot: BootControl;
+  #runningHead: Promise<Head | undefined> | undefined;
   /** Whether this very system is on trial. */
   trial = false;
 
@@ -82,13 +83,22 @@ export class Updater {
     return this.record.slots[this.#parts.booted];
   }
 
+  /** Of the firmware that runs; undefined where its slot has none. Looked at once: nothing writes to the slot that runs. */
+  runningHead(): Promise<Head | undefined> {
+    this.#runningHead ??= this.#head(this.#store(this.#parts.booted)).catch((error: unknown) => {
+      this.#runningHead = undefined;
+      throw error;
+    });
+    return this.#runningHead;
+  }
+
   /**
    * Bytes of a payload of the firmware that runs.
    * @throws FwError `running-unknown`
    */
   async readRunning(name: string, extent: Extent): Promise<Uint8Array> {
     const store = this.#store(this.#parts.booted);
-    const head = await this.#head(store);
+    const head = await this.runningHead();
     const payload = head?.manifest.payloads.find((each) => each.name === name);
     if (payload && extent.offset + extent.length <= payload.size) return store.readRange(payload, extent);
     throw new FwError(
@@ -133,7 +143,7 @@ export class Updater {
       slots: { ...record.slots, [into]: undefined },
       update: { state: 'receiving', into, version, uuid, via, rearmed: 0, reason: undefined },
     });
-    const runningHead = await this.#head(stores.running);
+    const runningHead = await this.runningHead();
     return Installation.begin({ disk: this.#parts.disk, ...stores, runningHead }, head, resumed);
   }
 

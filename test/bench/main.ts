@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { benchBoot } from './boot.ts';
 import { benchBuild } from './build.ts';
+import { benchDelta } from './delta.ts';
 import type { Figure } from './figure.ts';
 import { benchHeart } from './heart.ts';
 import { benchOtp } from './otp.ts';
@@ -16,6 +17,7 @@ import { benchUpload } from './upload.ts';
 const suites: Record<string, () => Promise<Figure[]>> = {
   build: benchBuild,
   boot: benchBoot,
+  delta: benchDelta,
   heart: benchHeart,
   otp: benchOtp,
   'otp-logger': benchOtpLogger,

@@ -108,12 +108,13 @@ function largeFirmware(): Promise<Buffer> {
 /** A device that lacks everything and verifies every chunk, in a process of its own. It writes nothing: disks are another figure. */
 async function receive({ input, output }: Call): Promise<number> {
   const frames = readFrames(input);
+  output.write(encodeJson(FRAME.running, { uuid: '', version: '' }));
   const { value: first } = await frames.next();
   const head = await parseHead(first?.payload ?? Buffer.alloc(0), { trust: 'self' });
   const missing = Object.fromEntries(
     head.manifest.payloads.map(({ name }, at) => [name, [[0, head.chunks[at]?.length ?? 0]]]),
   );
-  output.write(encodeJson(FRAME.want, { running: { uuid: '', version: '' }, missing }));
+  output.write(encodeJson(FRAME.want, { missing }));
   for (let left = head.chunks.flat().length; left > 0; left--) {
     const { value } = await frames.next();
     const { payload, index, bytes } = parseChunk(value?.payload ?? Buffer.alloc(0));

@@ -214,6 +214,21 @@ describe('unsquashfs reads', () => {
     );
   });
 
+  it('files that are stored as they are, in blocks and in a fragment, beside others', async () => {
+    await expectRoundTrip(
+      dir({
+        app: dir({
+          'app.mjs': file(text(2 ** 20 + 5, 1)),
+          addon: file(text(200_000, 2)),
+          zeros: file(Buffer.alloc(300_000)),
+        }),
+        etc: dir({ uuid: file('u'), x: file(text(9000, 3)) }),
+        same: file(text(2 ** 20 + 5, 1)),
+      }),
+      { blockSize: 2 ** 20, last: ['/app'], plain: ['/app/app.mjs', '/app/zeros', '/etc'] },
+    );
+  });
+
   it('thousands of files of all kinds, in many metadata and fragment blocks', async () => {
     const folders = Array.from({ length: 60 }, (_, f): [string, TreeNode] => [
       `folder-${f}`,

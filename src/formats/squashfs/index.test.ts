@@ -181,6 +181,29 @@ describe('the image', () => {
   });
 });
 
+it('stores what is to be plain byte for byte, without the cache, and all else as ever', async () => {
+  const tree = (app: Uint8Array) => {
+    const root = sample();
+    root.entries.set('app.mjs', file(app));
+    root.entries.set('uuid', file('a-uuid'));
+    return root;
+  };
+  const plain = ['/app.mjs', '/uuid'];
+  const cache = new MemoryCache();
+  const app = text(300_000, 9);
+  const image = await writeSquashfs(tree(app), { ...sampleOptions, plain, cache });
+  const bytes = Buffer.from(bytesOf(image));
+  const at = bytes.indexOf(app);
+  expect(at).toBeGreaterThan(0);
+  expect(bytes.indexOf('a-uuid')).toBe(at + app.length);
+  // Nothing before it is another's.
+  const other = await writeSquashfs(tree(text(310_000, 10)), { ...sampleOptions, plain, cache });
+  expect(bytesOf(other).subarray(96, at)).toEqual(bytesOf(image).subarray(96, at));
+  const kept = cache.values.size;
+  await writeSquashfs(sample(), { ...sampleOptions, cache });
+  expect(cache.values.size).toBe(kept);
+});
+
 describe('the cache', () => {
   it('spares reading, and the image stays the same', async () => {
     const cache = new MemoryCache();

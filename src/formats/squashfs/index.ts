@@ -46,7 +46,7 @@ export async function writeSquashfs(root: DirNode, options: SquashfsOptions): Pr
   const ids = new Ids(items);
   const compressor = new BlockCompressor(options.compress, blockSize);
 
-  const layout = layOut(items, blockSize, options.last ?? []);
+  const layout = layOut(items, blockSize, options);
   const pack = { blockSize, compressorLevel, compressorVersion, cache, compressor, onProgress };
   const packed = await packUnits(layout.units, pack);
   const zstdOptions = compressorOptions(compressorLevel);

@@ -4,8 +4,8 @@ import { contentKey, FRAGMENT_LIMIT, layOut, type Unit } from './layout.ts';
 import { dir, file, noise, SAMPLE_BLOCK, text } from './sample.ts';
 import { walk } from './walk.ts';
 
-function unitsOf(entries: Record<string, TreeNode>, last: string[] = []): Unit[] {
-  return layOut(walk(dir(entries)), SAMPLE_BLOCK, last).units;
+function unitsOf(entries: Record<string, TreeNode>, last: string[] = [], plain: string[] = []): Unit[] {
+  return layOut(walk(dir(entries)), SAMPLE_BLOCK, { last, plain }).units;
 }
 const paths = (units: Unit[]) => units.map(({ kind, files }) => [kind, ...files.map(({ path }) => path)]);
 
@@ -42,7 +42,7 @@ describe('layOut', () => {
     const { units, places } = layOut(
       walk(dir({ a: file('same'), b: file(big), c: file('same'), d: file(big), e: file('') })),
       SAMPLE_BLOCK,
-      [],
+      {},
     );
     expect(paths(units)).toEqual([
       ['fragment', '/a'],
@@ -64,6 +64,20 @@ describe('layOut', () => {
       ['fragment', '/etc/motd', '/srv/apple'],
       ['fragment', '/etc/uuid', '/srv/app/x'],
     ]);
+  });
+
+  it('lays out what is stored as it is at the very end, and marks it', () => {
+    const units = unitsOf(
+      { a: file('a'), last: file('l'), srv: dir({ 'app.mjs': file(text(FRAGMENT_LIMIT, 0)), x: file('x') }) },
+      ['/last', '/srv'],
+      ['/srv/app.mjs'],
+    );
+    expect(paths(units)).toEqual([
+      ['fragment', '/a'],
+      ['fragment', '/last', '/srv/x'],
+      ['file', '/srv/app.mjs'],
+    ]);
+    expect(units.map(({ plain }) => plain)).toEqual([false, false, true]);
   });
 
   it('changes few fragment blocks when a file comes or goes early in the tree', () => {

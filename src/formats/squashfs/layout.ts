@@ -1,13 +1,15 @@
 /**
  * Which bytes go where, decided from names, sizes and hashes alone, before any content is read.
  *
- * Data is laid out in units, in the order of the walk; what is in `last` comes behind the rest. A file of
+ * Data is laid out in units, in the order of the walk; what is in `last` comes behind the rest, and what is in `plain` behind
+ * that. A file of
  * FRAGMENT_LIMIT bytes or more is a unit of its own: whole blocks and, for its tail, a short one. Smaller files are
  * packed together into fragment blocks. Tails of large files are not, as in mksquashfs: they would tie the large
  * file's bytes to its neighbours', where an update wants files that change alone.
  */
 import { crc32 } from 'node:zlib';
 import type { Content } from '../tree.ts';
+import type { SquashfsOptions } from './options.ts';
 import type { Item } from './walk.ts';
 
 /**
@@ -30,6 +32,8 @@ export interface Unit {
   files: UnitFile[];
   /** Bytes of content. */
   size: number;
+  /** Stored as it is. */
+  plain: boolean;
 }
 
 /** Where a file's content starts. */
@@ -50,24 +54,35 @@ export function contentKey(content: Content): string {
   return `${content.sha256}:${content.size}`;
 }
 
-export function layOut(items: readonly Item[], blockSize: number, last: readonly string[]): Layout {
+export function layOut(
+  items: readonly Item[],
+  blockSize: number,
+  { last = [], plain = [] }: Pick<SquashfsOptions, 'last' | 'plain'>,
+): Layout {
   const layout: Layout = { units: [], places: new Map() };
-  const starts = last.map((path) => path.replace(/\/+$/, ''));
-  const isLast = (path: string) => starts.some((start) => path === start || path.startsWith(`${start}/`));
-  layOutPart(
-    items.filter(({ path }) => !isLast(path)),
-    blockSize,
-    layout,
-  );
-  layOutPart(
-    items.filter(({ path }) => isLast(path)),
-    blockSize,
-    layout,
-  );
+  const [isLast, isPlain] = [within(last), within(plain)];
+  const rankOf = ({ path }: Item): number => (isPlain(path) ? 2 : isLast(path) ? 1 : 0);
+  for (const rank of [0, 1, 2])
+    layOutPart(
+      items.filter((item) => rankOf(item) === rank),
+      blockSize,
+      rank === 2,
+      layout,
+    );
   return layout;
 }
 
-function layOutPart(items: readonly Item[], blockSize: number, { units, places }: Layout): void {
+function within(paths: readonly string[]): (path: string) => boolean {
+  const starts = paths.map((path) => path.replace(/\/+$/, ''));
+  return (path) => starts.some((start) => path === start || path.startsWith(`${start}/`));
+}
+
+function layOutPart(
+  items: readonly Item[],
+  blockSize: number,
+  plain: boolean,
+  { units, places }: Layout,
+): void {
   let open: { unit: Unit; at: number } | undefined;
   for (const { path, node } of items) {
     if (node.type !== 'file' || node.content.size === 0) continue;
@@ -76,12 +91,12 @@ function layOutPart(items: readonly Item[], blockSize: number, { units, places }
     if (places.has(key)) continue;
     if (content.size >= FRAGMENT_LIMIT) {
       places.set(key, { unit: units.length, offset: 0 });
-      units.push({ kind: 'file', files: [{ path, content }], size: content.size });
+      units.push({ kind: 'file', files: [{ path, content }], size: content.size, plain });
       continue;
     }
     const filled = open?.unit.size ?? 0;
     if (open === undefined || filled + content.size > blockSize || cutsBefore(path, filled, blockSize)) {
-      open = { unit: { kind: 'fragment', files: [], size: 0 }, at: units.length };
+      open = { unit: { kind: 'fragment', files: [], size: 0, plain }, at: units.length };
       units.push(open.unit);
     }
     places.set(key, { unit: open.at, offset: open.unit.size });

@@ -26,6 +26,11 @@ export interface SquashfsOptions {
    * shares no block with it, so that editing them leaves everything before in place. Absent ones do no harm.
    */
   last?: readonly string[];
+  /**
+   * Files or folders that are stored as they are, behind those of `last`: what a change of them leaves alone can be found again
+   * in the image, which it cannot in compressed blocks.
+   */
+  plain?: readonly string[];
   /** Told as data goes into the image, in bytes of content: each of `total` once, whether compressed or from the cache. */
   onProgress?: ((done: number, total: number) => void) | undefined;
 }

@@ -39,8 +39,13 @@ async function packUnit(
   options: PackOptions,
   tell: (bytes: number) => void,
 ): Promise<PackedUnit> {
-  const key = cacheKey(unit, options);
   const lengths = blockLengths(unit.size, options.blockSize);
+  if (unit.plain) {
+    const bytes = await readUnit(unit);
+    tell(unit.size);
+    return { sizes: lengths.map((length) => length | DATA_RAW), bytes };
+  }
+  const key = cacheKey(unit, options);
   const found = await options.cache?.get(key);
   const cached = found === undefined ? undefined : decodeEntry(key, found, lengths);
   if (cached !== undefined) {

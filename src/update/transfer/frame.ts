@@ -2,13 +2,18 @@ import { FwError } from '../../errors.ts';
 
 /**
  * How an update travels on a link that goes both ways: frames of a type (1 byte), a length (4 bytes, big-endian) and as many
- * bytes. The sender sends the head, the device says what it lacks, the sender sends that. JSON where it is for people or small.
+ * bytes. The device says what it runs, the sender sends the head, the device says what it lacks, the sender sends that. JSON
+ * where it is for people or small.
  */
 export const FRAME = {
   /** To the device, first: the .fw up to its first payload. */
   head: 1,
   /** To the device: a chunk. See chunk-frame.ts. */
   chunk: 2,
+  /** To the device, in the place of `head`: its difference to the head of the firmware that runs. */
+  headPatch: 3,
+  /** From the device, first: `Running`. */
+  running: 15,
   /** From the device: `Wanted`. */
   want: 16,
   /** From the device: `Progress`. */

@@ -4,9 +4,14 @@ import { FwError } from '../../errors.ts';
 /** A run of chunks: the first, and how many. */
 const range = z.tuple([z.int().min(0), z.int().min(1)]);
 
+/** The firmware that runs: whoever has it too can send differences. */
+const running = z.object({
+  uuid: z.string(),
+  version: z.string(),
+  /** SHA-256 of its head, in hexadecimal, where the device has that. */
+  head: z.string().optional(),
+});
 const wanted = z.object({
-  /** The firmware that runs: whoever has it too can send differences. */
-  running: z.object({ uuid: z.string(), version: z.string() }),
   /** What is missing, by payload. */
   missing: z.record(z.string(), z.array(range)),
 });
@@ -19,11 +24,13 @@ const refusal = z.object({
   remedy: z.string().optional(),
 });
 
+export type Running = z.infer<typeof running>;
 export type Wanted = z.infer<typeof wanted>;
 /** Of the read-back: chunks. */
 export type Progress = z.infer<typeof progress>;
 export type Refusal = z.infer<typeof refusal>;
 
+export const parseRunning = (payload: Uint8Array): Running => parsed(running, payload);
 export const parseWanted = (payload: Uint8Array): Wanted => parsed(wanted, payload);
 export const parseProgress = (payload: Uint8Array): Progress => parsed(progress, payload);
 

@@ -6,8 +6,11 @@ import { type Base, MAX_BASE } from './chunk-frame.ts';
 const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
 
-/** A difference is small, and made for one device: what matters is that it finds what is the same. */
-const LEVEL = 12;
+/**
+ * A difference is small, and made for one device: what matters is that it finds what is the same. From level 9 on zstd looks at
+ * all of a dictionary of some MiB; level 12 takes thrice the time for a few bytes.
+ */
+const LEVEL = 9;
 /** Bytes around the place where the base is believed to lie: content moves by a little where blocks grow. */
 const MARGIN = 128 * 1024;
 /** Covers the base and the chunk, so that all of the base can be referred to. */
@@ -35,7 +38,7 @@ export async function applyPatch(patch: Uint8Array, base: Uint8Array, size: numb
 
 /**
  * Where the bytes lie, in the old payload, that a changed chunk has come from: between what stands before and behind it in
- * both. Undefined where nothing is common, or what lies between is too much.
+ * both; of what is too long to be held, the part that is as far from its beginning.
  * @param chunks of the new payload
  * @param old of the old payload
  */
@@ -51,6 +54,11 @@ export function baseOf(index: number, chunks: readonly Chunk[], old: readonly Ch
   const first = common(before);
   const from = Math.max(0, (first ? first.offset + first.size : 0) - MARGIN);
   const to = Math.min(total, (common(behind)?.offset ?? total) + MARGIN);
-  const length = to - from;
-  return length > 0 && length <= MAX_BASE ? { offset: from, length } : undefined;
+  const length = Math.min(MAX_BASE, to - from);
+  const chunk = chunks[index];
+  if (length <= 0 || !chunk) return undefined;
+  const begun = before ? before.offset + before.size : 0;
+  const middle = from + MARGIN + (chunk.offset - begun) + chunk.size / 2;
+  const offset = Math.round(Math.min(Math.max(from, middle - length / 2), to - length));
+  return { offset, length };
 }

@@ -1,14 +1,15 @@
 import { hash } from 'node:crypto';
-import { parseHead } from '../../archive/head.ts';
+import { type Head, parseHead } from '../../archive/head.ts';
 import { readFirmware } from '../../archive/read.ts';
 import { unpackChunk } from '../../archive/unpack.ts';
 import { FwError } from '../../errors.ts';
 import type { Installation } from '../installation.ts';
 import type { ChunkId } from '../slot.ts';
+import { SLOT_HEAD_AREA } from '../slot-head.ts';
 import type { Updater } from '../updater.ts';
 import { type ChunkFrame, parseChunk } from './chunk-frame.ts';
 import { encodeFrame, encodeJson, FRAME, type Frame, readFrames } from './frame.ts';
-import { rangesOf, type Wanted } from './messages.ts';
+import { type Running, rangesOf, type Wanted } from './messages.ts';
 import { applyPatch } from './patch.ts';
 
 /** What is told while a slot is read back: chunks. */
@@ -45,16 +46,26 @@ export async function receiveFrames(
   send: (bytes: Uint8Array) => void,
 ): Promise<void> {
   const frames = readFrames(source);
+  const running = await updater.runningHead();
+  send(encodeJson(FRAME.running, runningOf(updater, running)));
   const first = await frames.next();
-  const head = await parseHead(payloadOf(first.value ?? undefined, FRAME.head), updater.reading);
+  const head = await parseHead(await headOf(first.value ?? undefined, running), updater.reading);
   const installation = await updater.begin(head, via);
-  send(encodeJson(FRAME.want, wantedOf(installation, updater)));
+  send(encodeJson(FRAME.want, wantedOf(installation)));
   while (installation.missing.length > 0) {
     const { value } = await frames.next();
     await take(parseChunk(payloadOf(value ?? undefined, FRAME.chunk)), installation, updater);
   }
-  await updater.complete(installation, (done, total) => send(encodeJson(FRAME.progress, { done, total })));
+  let told = 0;
+  await updater.complete(installation, (done, total) => {
+    if (done < total && done - told < total / PROGRESS_STEPS) return;
+    told = done;
+    send(encodeJson(FRAME.progress, { done, total }));
+  });
 }
+
+/** How often the read-back is told of. */
+const PROGRESS_STEPS = 20;
 
 /** The last word, when the machine goes down for the trial. */
 export const REBOOTING = encodeFrame(FRAME.rebooting, new Uint8Array());
@@ -68,7 +79,20 @@ function payloadOf(frame: Frame | undefined, type: number): Buffer {
       });
 }
 
-function wantedOf(installation: Installation, updater: Updater): Wanted {
+function runningOf(updater: Updater, head: Head | undefined): Running {
+  const { uuid = '', version = '' } = updater.running ?? {};
+  return { uuid, version, ...(head && { head: hash('sha256', head.bytes) }) };
+}
+
+/** Whole, or made from the head of what runs; that it is what was signed is seen by its signature. */
+async function headOf(frame: Frame | undefined, running: Head | undefined): Promise<Uint8Array> {
+  if (frame?.type !== FRAME.headPatch || !running) return payloadOf(frame, FRAME.head);
+  return applyPatch(frame.payload, running.bytes, SLOT_HEAD_AREA).catch((cause: unknown) => {
+    throw new FwError('transfer-garbled', 'a difference of the head that cannot be applied', { cause });
+  });
+}
+
+function wantedOf(installation: Installation): Wanted {
   const missing: Wanted['missing'] = {};
   for (const { name } of installation.head.manifest.payloads) {
     const indexes = installation.missing
@@ -76,8 +100,7 @@ function wantedOf(installation: Installation, updater: Updater): Wanted {
       .map(({ index }) => index);
     if (indexes.length > 0) missing[name] = rangesOf(indexes);
   }
-  const { uuid = '', version = '' } = updater.running ?? {};
-  return { running: { uuid, version }, missing };
+  return { missing };
 }
 
 async function take(frame: ChunkFrame, installation: Installation, updater: Updater): Promise<void> {

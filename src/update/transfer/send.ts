@@ -1,9 +1,18 @@
+import { hash } from 'node:crypto';
 import type { Head } from '../../archive/head.ts';
 import type { FirmwareFile } from '../../archive/open.ts';
 import { FwError } from '../../errors.ts';
 import { type Base, chunkHeader } from './chunk-frame.ts';
 import { encodeFrame, FRAME, type Frame, readFrames } from './frame.ts';
-import { type Progress, parseProgress, parseRefusal, parseWanted, type Wanted } from './messages.ts';
+import {
+  type Progress,
+  parseProgress,
+  parseRefusal,
+  parseRunning,
+  parseWanted,
+  type Running,
+  type Wanted,
+} from './messages.ts';
 import { baseOf, makePatch } from './patch.ts';
 
 /** Both ways of a link to one device. */
@@ -28,7 +37,7 @@ export interface Sent {
   /** Bytes of the whole file. */
   fileSize: number;
   /** The firmware that ran when the update began. */
-  from: Wanted['running'];
+  from: Running;
 }
 
 /**
@@ -48,20 +57,20 @@ export async function sendUpdate(
     }
   };
   const answers = readFrames(channel.incoming);
-  await write(encodeFrame(FRAME.head, fw.head.bytes));
-  const wanted = parseWanted(answerOf((await answers.next()).value ?? undefined, FRAME.want));
-  const chunks = chunksOf(fw.head, wanted);
-  const total = chunks.reduce((sum, { size }) => sum + size, 0);
-  options.onWanted?.(wanted, total);
-
-  const old = await options.findOld?.(wanted.running.uuid);
-  // What comes while we send can only be a refusal or the connection's end: it must not wait for the end of a slow link.
-  const next = answers.next();
-  const spoken = next.then(
-    () => true,
-    () => true,
-  );
+  const running = parseRunning(answerOf((await answers.next()).value ?? undefined, FRAME.running));
+  const old = await options.findOld?.(running.uuid);
   try {
+    await write(await headFrame(fw, old, running));
+    const wanted = parseWanted(answerOf((await answers.next()).value ?? undefined, FRAME.want));
+    const chunks = chunksOf(fw.head, wanted);
+    const total = chunks.reduce((sum, { size }) => sum + size, 0);
+    options.onWanted?.(wanted, total);
+    // What comes while we send can only be a refusal or the connection's end: it must not wait for the end of a slow link.
+    const next = answers.next();
+    const spoken = next.then(
+      () => true,
+      () => true,
+    );
     let done = 0;
     for await (const { frame, chunk } of ahead(chunks, (chunk) => frameOf(fw, old, chunk))) {
       const written = write(...frame).then(
@@ -73,33 +82,45 @@ export async function sendUpdate(
       done += chunk.size;
       options.onSent?.(done, total);
     }
+    for (let { value } = await next; ; { value } = await answers.next()) {
+      if (value?.type === FRAME.progress) options.onProgress?.(parseProgress(value.payload));
+      else {
+        answerOf(value ?? undefined, FRAME.rebooting);
+        return { sent, fileSize: fw.size, from: running };
+      }
+    }
   } finally {
     await old?.close();
   }
-  for (let { value } = await next; ; { value } = await answers.next()) {
-    if (value?.type === FRAME.progress) options.onProgress?.(parseProgress(value.payload));
-    else {
-      answerOf(value ?? undefined, FRAME.rebooting);
-      return { sent, fileSize: fw.size, from: wanted.running };
-    }
-  }
 }
+
+/** The difference to the very head that the device has, where we have it too; most of a head are hashes of what stays. */
+async function headFrame(
+  { head }: FirmwareFile,
+  old: FirmwareFile | undefined,
+  running: Running,
+): Promise<Uint8Array> {
+  if (!old || running.head !== hash('sha256', old.head.bytes)) return encodeFrame(FRAME.head, head.bytes);
+  return encodeFrame(FRAME.headPatch, await makePatch(head.bytes, old.head.bytes));
+}
+
+/** Differences are made by as many threads as Node has for such work. */
+const AHEAD = 4;
 
 /** What is to be sent next is read, and made small, while the link is busy with what is before it. */
 async function* ahead<T, U>(
   chunks: readonly T[],
   make: (chunk: T) => Promise<U>,
 ): AsyncGenerator<{ chunk: T; frame: U }, void, undefined> {
-  const begin = (chunk: T | undefined): Promise<U> | undefined => {
-    const making = chunk === undefined ? undefined : make(chunk);
-    // Thrown where it is its turn; when that never comes, nobody needs to know.
-    making?.catch(() => {});
-    return making;
-  };
-  let next = begin(chunks[0]);
+  const begun: Promise<U>[] = [];
   for (const [at, chunk] of chunks.entries()) {
-    const frame = await next;
-    next = begin(chunks[at + 1]);
+    for (const next of chunks.slice(at + begun.length, at + AHEAD)) {
+      const making = make(next);
+      // Thrown where it is its turn; when that never comes, nobody needs to know.
+      making.catch(() => {});
+      begun.push(making);
+    }
+    const frame = await begun.shift();
     if (frame !== undefined) yield { chunk, frame };
   }
 }

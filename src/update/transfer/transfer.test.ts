@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type FirmwareFile, openFirmware } from '../../archive/open.ts';
-import { newSigner } from '../../archive/test-firmware.ts';
+import { newSigner, noise } from '../../archive/test-firmware.ts';
+import { FwError } from '../../errors.ts';
 import { boot, firmware, flashed, type Machine, rootOf } from '../test-machine.ts';
-import { encodeJson, FRAME } from './frame.ts';
+import { encodeFrame, encodeJson, FRAME } from './frame.ts';
 import { refusalOf } from './messages.ts';
+import { makePatch } from './patch.ts';
 import { REBOOTING, receiveFile, receiveFrames } from './receive.ts';
 import { type SendOptions, type Sent, sendUpdate } from './send.ts';
 
@@ -70,8 +72,38 @@ test('of a change that is small a difference travels, when the sender has what r
   await using fw = await opened('small.fw', await withOneByteChanged());
   const { sent } = await transfer(updater, fw, { findOld: () => opened('first.fw', first) });
   expect(updater.state).toBe('staged');
-  // The head is most of it.
-  expect(sent).toBeLessThan(fw.head.bytes.length + 4096);
+  // Of the head, too.
+  expect(sent).toBeLessThan(4096);
+});
+
+test('a head that is not the one that runs is not built upon', async () => {
+  const { updater } = await boot(await machine());
+  await using fw = await opened('small.fw', await withOneByteChanged());
+  // The same firmware, of another head: its key is a stranger's.
+  const resigned = await firmware(1, { by: newSigner('somebody') });
+  const { sent } = await transfer(updater, fw, { findOld: () => opened('resigned.fw', resigned) });
+  expect(updater.state).toBe('staged');
+  expect(sent).toBeGreaterThan(fw.head.bytes.length);
+});
+
+test('a difference to a head that the device does not have is refused before anything is written', async () => {
+  const { updater, disk } = await boot(await machine());
+  await using fw = await opened('small.fw', await withOneByteChanged());
+  const patch = await makePatch(fw.head.bytes, Buffer.concat([fw.head.bytes, noise(1000)]));
+  const frames = async function* () {
+    yield encodeFrame(FRAME.headPatch, patch);
+  };
+  await expect(receiveFrames(frames(), updater, 'ssh', () => {})).rejects.toBeInstanceOf(FwError);
+  expect(disk.log).toEqual([]);
+});
+
+test('where nothing is alike, no more travels than the whole file', async () => {
+  const { updater } = await boot(await machine());
+  const other = await firmware(2, { root: noise(1_500_000, 'another') });
+  await using fw = await opened('other.fw', other);
+  const { sent } = await transfer(updater, fw, { findOld: () => opened('first.fw', first) });
+  expect(updater.state).toBe('staged');
+  expect(sent).toBeLessThan(fw.size);
 });
 
 test('an old firmware that is damaged where it was kept costs bytes, not the update', async () => {
@@ -82,7 +114,7 @@ test('an old firmware that is damaged where it was kept costs bytes, not the upd
     damaged.writeUInt8(damaged.readUInt8(at) ^ 1, at);
   const { sent } = await transfer(updater, fw, { findOld: () => opened('damaged.fw', damaged) });
   expect(updater.state).toBe('staged');
-  expect(sent).toBeGreaterThan(fw.head.bytes.length + 4096);
+  expect(sent).toBeGreaterThan(100_000);
 });
 
 test('a difference to another firmware than the one that runs is found out, and nothing is tried', async () => {
