@@ -41,7 +41,7 @@ export interface HearthdEffects {
   onlookers: Onlookers;
   /** The whole disk. */
   disk: SshEffects['disk'];
-  update: Omit<UpdateEffects, 'turn' | 'disk' | 'say' | 'appState'>;
+  update: Omit<UpdateEffects, 'turn' | 'disk' | 'say' | 'appState' | 'appHeard'>;
   device: Device;
 }
 
@@ -107,6 +107,7 @@ export function hearthd(options: HearthdOptions, effects: HearthdEffects): Child
             ...effects.update,
             ...{ disk, say: speaker('update'), turn: up.promise },
             appState: () => known(named<AppServer>('app').call('state'), undefined),
+            appHeard: () => known(named<AppServer>('app').call('heard'), undefined),
           },
         ],
       }),

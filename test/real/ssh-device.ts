@@ -8,10 +8,13 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Device } from '../../src/device/api/device.ts';
+import { hostnameOf } from '../../src/device/api/hostname.ts';
+import { keysOf } from '../../src/device/api/keys.ts';
 import { serveSsh } from '../../src/device/api/session.ts';
 import type { DeviceStatus } from '../../src/device/api/status.ts';
 import type { AppState } from '../../src/device/app/runner.ts';
 import type { Development } from '../../src/device/dev/development.ts';
+import { DeviceIdentity } from '../../src/device/identity.ts';
 import { Update } from '../../src/device/update/server.ts';
 import { type ServerRef, start } from '../../src/otp/index.ts';
 import { EnvStore } from '../../src/update/env.ts';
@@ -151,6 +154,7 @@ export class SshDevice {
           ...{ now, date: () => new Date(), reboot: down, turn: Promise.resolve() },
           say: (line) => void this.log.push(line),
           appState: async () => app,
+          appHeard: async () => now(),
         },
       ],
     });

@@ -44,6 +44,8 @@ export interface RunnerEffects {
 
 export interface AppRunner {
   readonly state: AppState;
+  /** When the app that runs last proved that its event loop turns, by `effects.now`; undefined while none runs. */
+  readonly heard: number | undefined;
   start(): void;
   /** Stops the app in order, by force after `stopTimeoutMs`. Resolves when none of its processes is left. */
   stop(): Promise<void>;
@@ -250,6 +252,9 @@ export function createRunner(options: RunnerOptions, effects: RunnerEffects): Ap
   return {
     get state() {
       return state;
+    },
+    get heard() {
+      return run?.heard;
     },
     start() {
       if (run === undefined && restart === undefined && !stopping) start();

@@ -77,6 +77,11 @@ export class AppServer extends Server {
     this.#onItsWay();
   }
 
+  /** When its event loop last gave a sign. */
+  heard(): number | undefined {
+    return this.#runner?.heard;
+  }
+
   state(): AppState {
     return this.#runner?.state ?? { name: 'stopped' };
   }

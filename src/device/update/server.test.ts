@@ -33,6 +33,8 @@ interface Circumstances {
   rules?: typeof RULES;
   /** Already known to hearthd. */
   app?: AppState;
+  /** When it last gave a sign; default: just now. */
+  heard?: number;
   now?(): number;
   booted?: Slot;
   arm?(slot: Slot): Promise<void>;
@@ -44,6 +46,7 @@ async function boot(
   {
     rules = RULES,
     app,
+    heard,
     now = () => performance.now(),
     booted = bootSlot(machine),
     arm = armed,
@@ -66,6 +69,7 @@ async function boot(
         reboot: (reason) => void reboots.push(reason),
         say: (message) => void said.push(message),
         appState: async () => app,
+        appHeard: async () => heard ?? now(),
         turn: Promise.resolve(),
       },
     ],
@@ -144,6 +148,17 @@ test('one whose app has failed goes, and the firmware before it says why', async
     last: { result: 'reverted', reason: why },
   });
   expect(said).toEqual([`reverted: 1.2.0 (${why})`]);
+});
+
+test('one that is healthy, and hangs from then on, does not stay: nobody has heard of it for long enough', async () => {
+  await installed(2);
+  const begun = performance.now();
+  await boot('1.2.0', { heard: begun, app: HEALTHY });
+  server.cast('reached', 'ssh');
+  await until(() => expect(performance.now()).toBeGreaterThan(begun + 700));
+  expect(await server.call('status')).toMatchObject({ state: 'trial' });
+  server.cast('app', { name: 'failed', reason: 'its event loop stood still' });
+  await until(() => expect(reboots).toHaveLength(1));
 });
 
 test('one that is never healthy goes when its time is over', async () => {

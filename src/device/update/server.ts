@@ -24,6 +24,8 @@ export interface UpdateEffects extends Pick<UpdaterParts, 'oneShot'> {
   say(message: string): void;
   /** Undefined while nobody knows. For one that is started anew: changes are told by `app`. */
   appState(): Promise<AppState | undefined>;
+  /** When the app last gave a sign, by `now`; undefined while nobody knows. */
+  appHeard(): Promise<number | undefined>;
   /** Fulfilled when the app has come up, or has failed to. */
   turn: Promise<void>;
 }
@@ -155,9 +157,11 @@ export class Update extends Server {
   /** It is time to look at the trial. */
   override async info(): Promise<void> {
     await this.#inTurn(async (updater) => {
-      const facts = this.#facts(updater);
-      if (!facts) return;
-      const verdict = verdictOf(facts, this.#parts().options.rules);
+      const known = this.#facts(updater);
+      if (!known) return;
+      const { effects, options } = this.#parts();
+      const facts = { ...known, heard: await effects.appHeard(), now: effects.now() };
+      const verdict = verdictOf(facts, options.rules);
       this.#timer?.[Symbol.dispose]();
       if (verdict.kind === 'wait')
         this.#timer = this.sendAfter(Math.max(1, Math.ceil(verdict.at - facts.now)), 'look');
@@ -191,7 +195,6 @@ export class Update extends Server {
     const { update } = updater.record;
     if (!updater.trial || !update || update.reason) return undefined;
     return {
-      now: this.#parts().effects.now(),
       app: this.#app,
       healthySince: this.#healthySince,
       via: update.via,
@@ -204,7 +207,7 @@ export class Update extends Server {
     if (!facts) return undefined;
     const { trialSeconds } = this.#parts().options.rules;
     return {
-      secondsLeft: Math.max(0, Math.ceil(trialSeconds - facts.now / 1000)),
+      secondsLeft: Math.max(0, Math.ceil(trialSeconds - this.#parts().effects.now() / 1000)),
       reachable: facts.reachable,
       healthy: facts.healthySince !== undefined,
     };

@@ -10,6 +10,7 @@ const facts: TrialFacts = {
   now: 5_000,
   app: starting,
   healthySince: undefined,
+  heard: 300_000,
   via: 'ssh',
   reachable: false,
 };
@@ -23,6 +24,14 @@ test.each<[string, TrialFacts, Verdict, (typeof RULES | typeof MANUAL)?]>([
   [
     'healthy for long enough, and reached',
     { ...up, reachable: true, now: 34_000 },
+    { kind: 'validate', reason: 'healthy for 30 s, and reached by ssh' },
+  ],
+  // Its last sign was its first one.
+  ['hangs since it was healthy', { ...up, heard: 4_000, reachable: true, now: 34_000 }, wait(34_500)],
+  ['a sign just before', { ...up, heard: 33_999, reachable: true, now: 34_100 }, wait(34_600)],
+  [
+    'the sign that was missing',
+    { ...up, heard: 34_000, reachable: true, now: 34_600 },
     { kind: 'validate', reason: 'healthy for 30 s, and reached by ssh' },
   ],
   ['healthy, but nobody has come back', { ...up, now: 200_000 }, wait(300_000)],

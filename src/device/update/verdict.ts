@@ -7,6 +7,8 @@ export interface TrialFacts {
   app: AppState;
   /** Since when without a break; undefined: not now. */
   healthySince: number | undefined;
+  /** When its event loop last gave a sign: nobody knows how it has been since. Undefined when nobody knows at all. */
+  heard: number | undefined;
   /** The link by which the update came: `ssh`; for one that cannot come back (`file`) nobody is waited for. */
   via: string;
   /** Somebody has come back over that link. */
@@ -20,17 +22,23 @@ export type Verdict =
 /** Links that the sender comes back by. */
 const TWO_WAY: readonly string[] = ['ssh', 'mqtt', 'http'];
 
+/** How often is looked for the sign that is still missing. */
+const SIGN_MS = 500;
+
 /** What becomes of the system on trial: a matter of what is known of it, and of nothing else. */
 export function verdictOf(facts: TrialFacts, rules: FirmwareInfo['update']): Verdict {
-  const { now, app, healthySince } = facts;
+  const { now, app, healthySince, heard = 0 } = facts;
   const [healthyMs, deadline] = [rules.healthySeconds * 1000, rules.trialSeconds * 1000];
   if (app.name === 'failed') return { kind: 'revert', reason: `the app has failed: ${app.reason}` };
   const healthyAt = healthySince === undefined ? Infinity : healthySince + healthyMs;
+  // An app that hangs right after its first word counts as healthy until it is killed for that.
+  const healthy = healthyAt <= Math.min(now, heard);
   const reached = facts.reachable || !TWO_WAY.includes(facts.via);
-  if (rules.validate === 'auto' && reached && healthyAt <= now)
+  if (rules.validate === 'auto' && reached && healthy)
     return { kind: 'validate', reason: reasonToStay(facts, rules) };
-  if (now >= deadline) return { kind: 'revert', reason: reasonToGo(facts, rules, healthyAt <= now) };
-  return { kind: 'wait', at: healthyAt <= now ? deadline : Math.min(healthyAt, deadline) };
+  if (now >= deadline) return { kind: 'revert', reason: reasonToGo(facts, rules, healthy) };
+  if (healthy) return { kind: 'wait', at: deadline };
+  return { kind: 'wait', at: Math.min(healthyAt > now ? healthyAt : now + SIGN_MS, deadline) };
 }
 
 function reasonToStay({ via, reachable }: TrialFacts, { healthySeconds }: FirmwareInfo['update']): string {
