@@ -56,14 +56,15 @@ export class Installation {
 
   /**
    * @param bytes verified
-   * @returns whether it was waited for; another is dropped
+   * @returns whether it was waited for; another is dropped. From the call on it is not missing any more: when it cannot be
+   * written, this rejects, and the installation is not to be gone on with.
    */
   async put(payload: string, index: number, bytes: Uint8Array): Promise<boolean> {
     const key = keyOf(payload, index);
     const id = this.#missing.get(key);
     if (!id) return false;
-    await this.#parts.into.write(id, bytes);
     this.#missing.delete(key);
+    await this.#parts.into.write(id, bytes);
     return true;
   }
 

@@ -11,15 +11,43 @@ function cut(bytes: Buffer, places: number[]): Buffer[] {
   return at.slice(1).map((end, index) => bytes.subarray(at[index], end));
 }
 
+const STREAMS: readonly number[] = [FRAME.input, FRAME.output, FRAME.errorOutput];
+
+/** Neighbours of one stream as one: where a stream is cut means nothing, but for its end. */
+function joined(
+  frames: readonly { type: number; payload: Uint8Array }[],
+): { type: number; payload: Buffer }[] {
+  const out: { type: number; payload: Buffer }[] = [];
+  for (const { type, payload } of frames) {
+    const last = out.at(-1);
+    if (last?.type === type && STREAMS.includes(type) && payload.length > 0 && last.payload.length > 0)
+      last.payload = Buffer.concat([last.payload, payload]);
+    else out.push({ type, payload: Buffer.from(payload) });
+  }
+  return out;
+}
+
 test('frames come out as they went in, wherever they are cut', () => {
   fc.assert(
     fc.property(frames, fc.array(fc.nat()), (sent, places) => {
       const reader = new FrameReader();
       const bytes = Buffer.concat(sent.map(({ type, payload }) => encodeFrame(type, payload)));
       const read = cut(bytes, places).flatMap((piece): Frame[] => reader.push(piece) ?? []);
-      expect(read.map(({ type, payload }) => ({ type, payload: Uint8Array.from(payload) }))).toEqual(sent);
+      expect(joined(read)).toEqual(joined(sent));
     }),
   );
+});
+
+test('a stream does not wait for the end of a frame, and is not copied; anything else is whole', () => {
+  const reader = new FrameReader();
+  const input = encodeFrame(FRAME.input, Buffer.from('input'));
+  const [begin] = reader.push(input.subarray(0, 7)) ?? [];
+  expect(begin).toMatchObject({ type: FRAME.input, payload: Buffer.from('in') });
+  expect(begin?.payload.buffer).toBe(input.buffer);
+  expect(reader.push(input.subarray(7))).toMatchObject([{ payload: Buffer.from('put') }]);
+  const request = encodeFrame(FRAME.request, Buffer.from('request'));
+  expect(reader.push(request.subarray(0, 8))).toEqual([]);
+  expect(reader.push(request.subarray(8))).toMatchObject([{ payload: Buffer.from('request') }]);
 });
 
 test('a stream of any length goes in frames of at most MAX_PAYLOAD', () => {

@@ -49,32 +49,65 @@ export function encodeStream(type: FrameType, bytes: Uint8Array): Buffer {
   return Buffer.concat(frames);
 }
 
-/** Cuts what arrives into frames, wherever it was cut on its way. Total: never throws. */
+/** Bytes of a stream: where it is cut means nothing. */
+const STREAMS: ReadonlySet<number> = new Set([FRAME.input, FRAME.output, FRAME.errorOutput]);
+
+/**
+ * Cuts what arrives into frames, wherever it was cut on its way. A stream's bytes come out as they come in, perhaps in more frames
+ * than went in: none is copied, and none is waited for. Total: never throws.
+ */
 export class FrameReader {
-  #waiting: Buffer = Buffer.alloc(0);
+  readonly #header = Buffer.alloc(HEADER_BYTES);
+  /** Bytes of the header that are there. */
+  #known = 0;
+  /** Bytes of the payload that are still to come. */
+  #left = 0;
+  /** What has come of a payload that has to be whole. */
+  #parts: Buffer[] = [];
   #broken = false;
 
-  /** The frames that are complete now; undefined, then and ever after, when the bytes are no frames. */
+  /** The frames that are there now; undefined, then and ever after, when the bytes are no frames. */
   push(bytes: Uint8Array): Frame[] | undefined {
-    if (this.#broken) return undefined;
-    let rest = this.#waiting.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#waiting, bytes]);
     const frames: Frame[] = [];
-    while (rest.length >= HEADER_BYTES) {
-      const type = rest.readUInt8(0);
-      const length = rest.readUInt32BE(1);
-      if (!TYPES.has(type) || length > MAX_PAYLOAD) {
-        this.#broken = true;
-        this.#waiting = Buffer.alloc(0);
-        return undefined;
-      }
-      if (rest.length < HEADER_BYTES + length) break;
-      frames.push({
-        type: type as FrameType,
-        payload: rest.subarray(HEADER_BYTES, HEADER_BYTES + length),
-      });
-      rest = rest.subarray(HEADER_BYTES + length);
+    for (let rest = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length); !this.#broken; ) {
+      const taken =
+        this.#known < HEADER_BYTES ? this.#takeHeader(rest, frames) : this.#takePayload(rest, frames);
+      rest = rest.subarray(taken);
+      if (rest.length === 0) break;
     }
-    this.#waiting = rest;
-    return frames;
+    return this.#broken ? undefined : frames;
+  }
+
+  #takeHeader(bytes: Buffer, frames: Frame[]): number {
+    const taken = bytes.copy(this.#header, this.#known);
+    this.#known += taken;
+    if (this.#known < HEADER_BYTES) return taken;
+    this.#left = this.#header.readUInt32BE(1);
+    this.#broken = !TYPES.has(this.#header.readUInt8(0)) || this.#left > MAX_PAYLOAD;
+    if (this.#left === 0) this.#finish(Buffer.alloc(0), frames);
+    return taken;
+  }
+
+  #takePayload(bytes: Buffer, frames: Frame[]): number {
+    const part = bytes.subarray(0, this.#left);
+    this.#left -= part.length;
+    if (STREAMS.has(this.#header.readUInt8(0))) {
+      if (this.#left === 0) this.#finish(part, frames);
+      else if (part.length > 0) frames.push({ type: this.#type, payload: part });
+    } else {
+      this.#parts.push(part);
+      if (this.#left === 0) this.#finish(Buffer.concat(this.#parts), frames);
+    }
+    return part.length;
+  }
+
+  #finish(payload: Buffer, frames: Frame[]): void {
+    if (!this.#broken) frames.push({ type: this.#type, payload });
+    this.#known = 0;
+    this.#parts = [];
+  }
+
+  get #type(): FrameType {
+    return this.#header.readUInt8(0) as FrameType;
   }
 }

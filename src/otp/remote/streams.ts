@@ -54,7 +54,6 @@ export class Inlet extends Readable {
   /** Undefined: there is no more. */
   deliver(bytes: Buffer | undefined): void {
     if (this.readableEnded || this.destroyed) return;
-    if (!this.push(bytes === undefined ? null : Buffer.from(bytes)) && bytes !== undefined)
-      this.#socket.pause();
+    if (!this.push(bytes ?? null) && bytes !== undefined) this.#socket.pause();
   }
 }

@@ -65,28 +65,37 @@ export async function* readFramesOf<Type extends number>(
   types: ReadonlySet<Type>,
   source: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Frame<Type>, void, undefined> {
-  let have: Uint8Array[] = [];
-  let length = 0;
+  const header = Buffer.alloc(HEADER);
+  /** Bytes of the header that are there. */
+  let known = 0;
+  let payload: Buffer | undefined;
+  let filled = 0;
   for await (const piece of source) {
-    have.push(piece);
-    length += piece.length;
-    while (length >= HEADER) {
-      const wanted = HEADER + sizeOf(have, types);
-      if (length < wanted) break;
-      const bytes = Buffer.concat(have);
-      yield { type: bytes.readUInt8(0) as Type, payload: bytes.subarray(HEADER, wanted) };
-      have = [bytes.subarray(wanted)];
-      length -= wanted;
+    for (let at = 0; at < piece.length || (payload && filled === payload.length); ) {
+      if (!payload) {
+        const part = piece.subarray(at, at + HEADER - known);
+        header.set(part, known);
+        known += part.length;
+        at += part.length;
+        // Every byte goes to its place as it comes: what it came in is not held.
+        if (known === HEADER) [payload, filled] = [Buffer.allocUnsafeSlow(sizeOf(header, types)), 0];
+      } else if (filled < payload.length) {
+        const part = piece.subarray(at, at + payload.length - filled);
+        payload.set(part, filled);
+        filled += part.length;
+        at += part.length;
+      } else {
+        const frame = { type: header.readUInt8(0) as Type, payload };
+        [payload, known] = [undefined, 0];
+        yield frame;
+      }
     }
   }
-  if (length > 0) throw garbled('the connection ended within a frame');
+  if (known > 0) throw garbled('the connection ended within a frame');
 }
 
-/** Of the next frame's payload, as soon as its header is there. */
-function sizeOf(pieces: Uint8Array[], types: ReadonlySet<number>): number {
-  const [first] = pieces;
-  const header =
-    first && first.length >= HEADER ? Buffer.from(first.subarray(0, HEADER)) : Buffer.concat(pieces);
+/** Of the payload that follows. */
+function sizeOf(header: Buffer, types: ReadonlySet<number>): number {
   const size = header.readUInt32BE(1);
   if (!types.has(header.readUInt8(0)) || size > MAX_PAYLOAD)
     throw garbled('this is none of the frames that are expected here');

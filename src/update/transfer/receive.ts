@@ -26,10 +26,12 @@ export async function receiveFile(
   onProgress?: OnProgress,
 ): Promise<void> {
   let installation: Installation | undefined;
+  const behind = new Behind();
   for await (const event of readFirmware(source, updater.reading)) {
     if (event.type === 'manifest') installation = await updater.begin(event.head, via);
-    else await installation?.put(event.payload.name, event.chunkIndex, event.bytes);
+    else await behind.begin(installation?.put(event.payload.name, event.chunkIndex, event.bytes));
   }
+  await behind.ended;
   if (!installation) throw new Error('a firmware without a manifest was read to its end');
   await updater.complete(installation, onProgress);
 }
@@ -52,10 +54,17 @@ export async function receiveFrames(
   const head = await parseHead(await headOf(first.value ?? undefined, running), updater.reading);
   const installation = await updater.begin(head, via);
   send(encodeJson(FRAME.want, wantedOf(installation)));
+  const behind = new Behind();
   while (installation.missing.length > 0) {
     const { value } = await frames.next();
-    await take(parseChunk(payloadOf(value ?? undefined, FRAME.chunk)), installation, updater);
+    const { id, bytes } = await unpacked(
+      parseChunk(payloadOf(value ?? undefined, FRAME.chunk)),
+      installation,
+      updater,
+    );
+    await behind.begin(installation.put(id.payload.name, id.index, bytes));
   }
+  await behind.ended;
   let told = 0;
   await updater.complete(installation, (done, total) => {
     if (done < total && done - told < total / PROGRESS_STEPS) return;
@@ -103,18 +112,42 @@ function wantedOf(installation: Installation): Wanted {
   return { missing };
 }
 
-async function take(frame: ChunkFrame, installation: Installation, updater: Updater): Promise<void> {
-  const { manifest, chunks } = installation.head;
-  const payload = manifest.payloads[frame.payload];
-  const chunk = chunks[frame.payload]?.[frame.index];
-  if (!payload || !chunk)
-    throw new FwError('transfer-garbled', `chunk ${frame.index} of payload ${frame.payload} does not exist`);
-  const bytes = await unpacked(frame, { payload, chunk, index: frame.index }, updater);
-  await installation.put(payload.name, frame.index, bytes);
+/** Lets a chunk be written while the next one comes, and no more than one. */
+class Behind {
+  #writing: Promise<unknown> = Promise.resolve();
+
+  /** Resolves when the one before is written. */
+  async begin(writing: Promise<unknown> | undefined): Promise<void> {
+    // It may fail while the one before is still waited for.
+    writing?.catch(() => {});
+    await this.#writing;
+    this.#writing = writing ?? this.#writing;
+  }
+
+  get ended(): Promise<unknown> {
+    return this.#writing;
+  }
 }
 
 async function unpacked(
-  { base, bytes }: ChunkFrame,
+  { payload: at, index, base, bytes }: ChunkFrame,
+  installation: Installation,
+  updater: Updater,
+): Promise<{ id: ChunkId; bytes: Uint8Array }> {
+  const { manifest, chunks } = installation.head;
+  const payload = manifest.payloads[at];
+  const chunk = chunks[at]?.[index];
+  if (!payload || !chunk)
+    throw new FwError('transfer-garbled', `chunk ${index} of payload ${at} does not exist`);
+  return {
+    id: { payload, chunk, index },
+    bytes: await contentOf(bytes, base, { payload, chunk, index }, updater),
+  };
+}
+
+async function contentOf(
+  bytes: Buffer,
+  base: ChunkFrame['base'],
   { payload, chunk, index }: ChunkId,
   updater: Updater,
 ): Promise<Uint8Array> {
