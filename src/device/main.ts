@@ -14,6 +14,7 @@ import { systemExec } from './exec.ts';
 import { goDown } from './go-down.ts';
 import { logTo, speaker } from './log.ts';
 import { PATHS } from './paths.ts';
+import { firstOfBoot } from './ready.ts';
 import { sayReports } from './reports.ts';
 import { boardSerial } from './serial.ts';
 import { hearthd } from './tree.ts';
@@ -94,6 +95,7 @@ const tree = supervisedApp(
         oneShot: heartOneShot(exec, PATHS.heart),
         now,
         date: () => new Date(),
+        firstOfBoot: () => firstOfBoot(PATHS.updates),
         reboot: (reason) => goDown('reboot', reason),
       },
       device: deviceOf(info, boot, { goDown, now, onlookers }),

@@ -20,6 +20,8 @@ export const PATHS = {
   status: '/run/hearth/status.json',
   /** Says that this boot's `ready` line has been printed. */
   ready: '/run/hearth/ready',
+  /** Says that updates have been looked at in this boot. */
+  updates: '/run/hearth/updates',
   /** Its first line is the reason that heart records for the way down. */
   reason: '/run/hearth/reason',
   /** hearthd's ear for SSH sessions: `heart attach` joins them to it. */

@@ -159,6 +159,7 @@ async function start({ prepare, grow, onState }: Changes = {}): Promise<void> {
       oneShot: { arm: async (slot) => void happened.push(`arm ${slot}`) },
       now: () => performance.now(),
       date: () => new Date(),
+      firstOfBoot: () => true,
       reboot: (reason) => void happened.push(`reboot: ${reason}`),
     },
     device: deviceOf(INFO, BOOT, {

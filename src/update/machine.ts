@@ -2,17 +2,15 @@ import type { Slot } from '../archive/variants.ts';
 import type { Outcome, Underway, UpdateRecord } from './record.ts';
 
 /**
- * The states of an update, and all that leads from one to the next. What a state does is in `engine.ts`, what
- * is remembered of it in the environment: so every arrow here is one write of one copy of it, and a cut leaves
- * the state before or the one after.
+ * The states of an update. What a state does is in `updater.ts`, what is remembered of it in the environment: so every
+ * arrow is one write of one copy of it, and whatever comes between leaves the state before or the one after.
  *
- * | state | what is done | an error | killed, or power lost |
- * | --- | --- | --- | --- |
- * | idle | nothing | – | idle |
- * | receiving | the inactive slot is written, chunk by verified chunk | receiving: the sender may go on | receiving: resumed by looking at what the slot holds |
- * | staged | the whole slot has been read back and is what was signed | idle: it cannot be tried | staged |
- * | trial | the new system runs, once | reverted | the other slot boots: reverted |
- * | validated, reverted | how it ended; idle | – | – |
+ * | state | what is done |
+ * | --- | --- |
+ * | idle | nothing; `last` says how the last one ended, validated or reverted |
+ * | receiving | the inactive slot is written, chunk by verified chunk; resumed by looking at what the slot holds |
+ * | staged | the whole slot has been read back and is what was signed |
+ * | trial | the next boot, or this one, is the new system's only one until it is made permanent |
  */
 export type State = 'idle' | Underway['state'];
 
@@ -24,6 +22,31 @@ export const MACHINE: Record<State, Partial<Record<Arrow, State>>> = {
   receiving: { begin: 'receiving', complete: 'staged', abandon: 'idle' },
   staged: { begin: 'receiving', try: 'trial', abandon: 'idle' },
   trial: { validate: 'idle', revert: 'idle' },
+};
+
+/** What something went wrong in. */
+type Where = 'entering' | 'inside' | 'leaving';
+
+/**
+ * The states that an update may be found in after an error (an operation of the disk or of the boot loader failed) and after
+ * hearthd was killed, in either case at any of the operations that the way into a state, the state, or the way out consists of.
+ * From each of them a further update succeeds. fates.test.ts is generated from this. A power cut is crash.test.ts's.
+ */
+export const FATES: Record<Underway['state'], Record<'error' | 'killed', Record<Where, readonly State[]>>> = {
+  receiving: {
+    error: { entering: ['idle', 'receiving'], inside: ['receiving'], leaving: ['receiving'] },
+    killed: { entering: ['idle', 'receiving'], inside: ['receiving'], leaving: ['receiving', 'staged'] },
+  },
+  staged: {
+    error: { entering: ['receiving'], inside: ['staged'], leaving: ['staged'] },
+    killed: { entering: ['receiving', 'staged'], inside: ['staged'], leaving: ['staged', 'trial'] },
+  },
+  trial: {
+    // What cannot be armed is not tried.
+    error: { entering: ['staged'], inside: ['trial'], leaving: ['trial'] },
+    // Armed, and not booted yet. heart gives a system on trial no second start: the firmware before it boots, and tells.
+    killed: { entering: ['staged', 'trial'], inside: ['idle'], leaving: ['idle'] },
+  },
 };
 
 export function stateOf(record: UpdateRecord): State {
@@ -45,6 +68,8 @@ export interface BootFacts {
   preferred: Slot | undefined;
   /** As heart tells it: docs/device.md. */
   resetCause: string;
+  /** hearthd has been here before in this boot: what is remembered was brought together then. */
+  again: boolean;
 }
 
 /** What there is to do first at a start of hearthd. */
@@ -66,12 +91,14 @@ export function atBoot(record: UpdateRecord, facts: BootFacts): AtBoot {
   if (update?.into === booted && preferred === booted)
     return steady(ended(record, 'validated', update.reason ?? 'committed'));
   if (update?.state === 'trial' && update.into === booted) return { record, commit: undefined, trial: true };
+  // Armed in this very boot: the way down was lost.
+  if (update?.state === 'trial' && facts.again) return steady(record);
   if (update?.state === 'trial')
-    return steady(ended(record, 'reverted', whyReverted(update, facts.resetCause)), mend(facts));
+    return steady(ended(record, 'reverted', whyReverted(update, facts.resetCause)), mend(record, facts));
   // It was armed, and nothing says so: a trial all the same.
   if (update?.state === 'staged' && update.into === booted && preferred !== booted)
     return { record: { ...record, update: { ...update, state: 'trial' } }, commit: undefined, trial: true };
-  return steady({ ...record, active: booted }, mend(facts));
+  return steady({ ...record, active: booted }, mend(record, facts));
 }
 
 /** The end of a trial, of one kind or the other. */
@@ -86,9 +113,13 @@ export function ended(record: UpdateRecord, result: Outcome['result'], reason: s
   return { ...record, slots, active: into, update: undefined, last };
 }
 
-/** The slot that runs is the one to prefer: heart has chosen it where the preferred one did not come up, or the switch is damaged. */
-function mend({ booted, preferred }: BootFacts): Slot | undefined {
-  return booted === preferred ? undefined : booted;
+/**
+ * The slot that runs is the one to prefer: heart has chosen it where the preferred one did not come up, or the switch is
+ * damaged. But one that was never made permanent is not made so by having been booted.
+ */
+function mend({ slots }: UpdateRecord, { booted, preferred }: BootFacts): Slot | undefined {
+  if (booted === preferred) return undefined;
+  return preferred === undefined || slots[booted]?.validated ? booted : undefined;
 }
 
 function whyReverted({ reason, version }: Underway, resetCause: string): string {

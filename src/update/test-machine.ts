@@ -130,6 +130,7 @@ export async function boot(machine: Machine, options: Partial<UpdaterParts> = {}
     table: machine.family,
     booted: slot,
     resetCause: 'reboot: signal 15',
+    again: false,
     oneShot: {
       arm: async (wanted) => {
         machine.armed = wanted;

@@ -21,6 +21,8 @@ export interface UpdaterParts {
   booted: Slot;
   /** As heart tells it. */
   resetCause: string;
+  /** Whether there was an updater before in this boot. */
+  again: boolean;
   oneShot: OneShot;
   /** The public keys, lines of OpenSSH, whose firmware the running one accepts. None means nothing is accepted. */
   trustedKeys: readonly string[];
@@ -61,6 +63,11 @@ export class Updater {
 
   get state(): State {
     return stateOf(this.record);
+  }
+
+  /** A firmware is to be tried at the next boot, and this is not that boot yet. */
+  get isDue(): boolean {
+    return this.state === 'trial' && !this.trial;
   }
 
   /** What is wrong with the environment, for the log. */
@@ -228,11 +235,11 @@ export class Updater {
   }
 
   async #atBoot(): Promise<void> {
-    const { booted, resetCause } = this.#parts;
+    const { booted, resetCause, again } = this.#parts;
     const { record, commit, trial } = atBoot(this.record, {
       booted,
       preferred: await this.#boot.preferred(),
-      resetCause,
+      ...{ resetCause, again },
     });
     if (commit) await this.#boot.commit(commit);
     await this.#env.write(record);

@@ -148,7 +148,7 @@ export class SshDevice {
               this.#machine.armed = wanted;
             },
           },
-          ...{ now, date: () => new Date(), reboot: down, turn: Promise.resolve() },
+          ...{ now, date: () => new Date(), firstOfBoot: () => true, reboot: down, turn: Promise.resolve() },
           say: (line) => void this.log.push(line),
           appState: async () => app,
           appHeard: async () => now(),

@@ -38,6 +38,7 @@ interface Circumstances {
   now?(): number;
   booted?: Slot;
   arm?(slot: Slot): Promise<void>;
+  again?: boolean;
 }
 
 /** hearthd comes up on the machine. */
@@ -50,6 +51,7 @@ async function boot(
     now = () => performance.now(),
     booted = bootSlot(machine),
     arm = armed,
+    again = false,
   }: Circumstances = {},
 ): Promise<void> {
   [said, reboots] = [[], []];
@@ -66,6 +68,7 @@ async function boot(
         oneShot: { arm },
         now,
         date: () => new Date('2026-11-21T00:00:00Z'),
+        firstOfBoot: () => !again,
         reboot: (reason) => void reboots.push(reason),
         say: (message) => void said.push(message),
         appState: async () => app,
@@ -225,4 +228,12 @@ test('a disk that cannot be understood: updates are off, and nothing else happen
   await boot('1.1.0', { booted: 'a' });
   await expect(server.call('status')).rejects.toThrow(expect.objectContaining({ name: 'FormatError' }));
   expect(said).toEqual([expect.stringMatching(/^updates are off: gpt: /)]);
+});
+
+test('a hearthd that was killed between arming the trial and the way down goes down when it is back', async () => {
+  await installed(2);
+  await boot('1.1.0', { booted: 'a', again: true });
+  expect(await server.call('status')).toMatchObject({ state: 'trial', trial: undefined });
+  expect(reboots).toEqual(['update to 1.2.0']);
+  expect(said).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import { FwError } from '../../errors.ts';
 import { type ExitReason, isOrderly, Server, type ServerRef, Task } from '../../otp/index.ts';
 import type { Disk } from '../../update/disk.ts';
-import type { State } from '../../update/machine.ts';
+import { rebootInto, type State } from '../../update/machine.ts';
 import type { UpdateRecord } from '../../update/record.ts';
 import type { Updater, UpdaterParts } from '../../update/updater.ts';
 import type { AppState } from '../app/runner.ts';
@@ -9,7 +9,7 @@ import type { FirmwareInfo } from '../firmware-info.ts';
 import { STORY } from './story.ts';
 import { verdictOf } from './verdict.ts';
 
-export interface UpdateOptions extends Omit<UpdaterParts, 'disk' | 'oneShot' | 'now'> {
+export interface UpdateOptions extends Omit<UpdaterParts, 'disk' | 'oneShot' | 'now' | 'again'> {
   /** Of the firmware that runs. */
   version: string;
   rules: FirmwareInfo['update'];
@@ -20,6 +20,8 @@ export interface UpdateEffects extends Pick<UpdaterParts, 'oneShot'> {
   /** Milliseconds since the kernel started: a hearthd that is started anew does not make a trial longer. */
   now(): number;
   date(): Date;
+  /** Whether it is asked for the first time in this boot. */
+  firstOfBoot(): boolean;
   reboot(reason: string): void;
   say(message: string): void;
   /** Undefined while nobody knows. For one that is started anew: changes are told by `app`. */
@@ -94,6 +96,9 @@ export class Update extends Server {
     this.#updater = opened;
     this.#opened.resolve(opened);
     if (opened.problem !== undefined) say(opened.problem);
+    const { update } = opened.record;
+    // Whoever armed it died before the machine went down.
+    if (opened.isDue && update) this.#parts().effects.reboot(rebootInto(update.version));
     if (!opened.trial) return;
     const { healthySeconds, trialSeconds, validate } = rules;
     say(
@@ -267,6 +272,7 @@ async function open(options: UpdateOptions, effects: UpdateEffects): Promise<Upd
     ...options,
     disk,
     oneShot: effects.oneShot,
+    again: !effects.firstOfBoot(),
     now: effects.date,
   });
   const { last } = updater.record;
