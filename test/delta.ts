@@ -118,7 +118,14 @@ async function deviceOf(
 ): Promise<Updater> {
   const { boot } = (await loadTarget(target)).target;
   return Updater.open({
-    ...{ disk, booted: 'a', resetCause: 'reboot: signal 15', again: false, versionFloor: undefined, trustedKeys },
+    ...{
+      disk,
+      booted: 'a',
+      resetCause: 'reboot: signal 15',
+      again: false,
+      versionFloor: undefined,
+      trustedKeys,
+    },
     table: boot.family === 'uefi' ? 'gpt' : 'mbr',
     oneShot: { arm: async () => {} },
     device: { product, target, arch },
