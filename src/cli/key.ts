@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { verbHelp } from './help.ts';
+import { operatorsCommand } from './operators.ts';
 import { type CommonOptions, verb } from './verb.ts';
 
 export interface KeyOptions extends CommonOptions {
@@ -23,7 +24,8 @@ Examples:
   fw key new sensor
   fw key export sensor > sensor.key`,
     );
-  for (const one of [newKey(), list(), show(), exportKey(), importKey()]) command.addCommand(one);
+  for (const one of [newKey(), list(), show(), exportKey(), importKey(), operatorsCommand()])
+    command.addCommand(one);
   return command;
 }
 

@@ -9,6 +9,7 @@ export function statusText(status: DeviceStatus): string {
   const held = status.slots[other];
   const rows = [
     ['uuid', uuid],
+    ...(status.hostname ? [['name', `${status.hostname}, serial ${status.serial}`]] : []),
     ['update', updateText(status)],
     ...(status.last ? [['last', lastText(status.last)]] : []),
     [

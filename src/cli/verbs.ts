@@ -4,8 +4,10 @@ import { cleanCommand } from './clean.ts';
 import { completionCommand } from './completion.ts';
 import { debugCommand } from './debug.ts';
 import { devCommand } from './dev.ts';
+import { discoverCommand } from './discover.ts';
 import { doctorCommand } from './doctor.ts';
 import { factoryResetCommand } from './factory-reset.ts';
+import { hostnameCommand } from './hostname.ts';
 import { imageCommand } from './image.ts';
 import { inspectCommand } from './inspect.ts';
 import { keyCommand } from './key.ts';
@@ -33,6 +35,7 @@ export function verbs(): [heading: string, verbs: Command[]][] {
     [
       'Devices:',
       [
+        discoverCommand(),
         uploadCommand(),
         devCommand(),
         debugCommand(),
@@ -41,6 +44,7 @@ export function verbs(): [heading: string, verbs: Command[]][] {
         revertCommand(),
         rebootCommand(),
         poweroffCommand(),
+        hostnameCommand(),
         factoryResetCommand(),
       ],
     ],

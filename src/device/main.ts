@@ -12,7 +12,9 @@ import { Onlookers } from './dev/onlookers.ts';
 import { boot, fail, hearthdMs, hold, info, now, say, sayForApp } from './early.ts';
 import { systemExec } from './exec.ts';
 import { goDown } from './go-down.ts';
+import { DeviceIdentity } from './identity.ts';
 import { logTo, speaker } from './log.ts';
+import { currentLinks } from './mdns/interfaces.ts';
 import { PATHS } from './paths.ts';
 import { firstOfBoot } from './ready.ts';
 import { sayReports } from './reports.ts';
@@ -33,6 +35,7 @@ const disk = (): Promise<DiskFile> => {
   opened ??= DiskFile.open(boot.disk);
   return opened;
 };
+const identity = new DeviceIdentity(disk, boardSerial());
 const tree = supervisedApp(
   hearthd(
     {
@@ -74,7 +77,12 @@ const tree = supervisedApp(
         folder: PATHS.ssh,
         dropbearkey: PATHS.dropbearkey,
         authorizedKeys: info.sshKeys,
-        serial: boardSerial(),
+      },
+      presence: {
+        product: info.product,
+        version: info.version,
+        uuid: info.uuid,
+        target: info.target,
       },
     },
     {
@@ -91,6 +99,8 @@ const tree = supervisedApp(
       },
       onlookers,
       disk,
+      identity,
+      links: currentLinks,
       update: {
         oneShot: heartOneShot(exec, PATHS.heart),
         now,
@@ -98,7 +108,7 @@ const tree = supervisedApp(
         firstOfBoot: () => firstOfBoot(PATHS.updates),
         reboot: (reason) => goDown('reboot', reason),
       },
-      device: deviceOf(info, boot, { goDown, now, onlookers }),
+      device: deviceOf(info, boot, { goDown, now, onlookers, identity }),
     },
   ),
 );

@@ -30,6 +30,7 @@ import type { Data } from './data/server.ts';
 import { Onlookers } from './dev/onlookers.ts';
 import type { Result } from './exec.ts';
 import type { FirmwareInfo } from './firmware-info.ts';
+import { DeviceIdentity } from './identity.ts';
 import { sayReports } from './reports.ts';
 import { type HearthdEffects, hearthd } from './tree.ts';
 
@@ -119,6 +120,7 @@ async function start({ prepare, grow, onState }: Changes = {}): Promise<void> {
     const none = { signal: undefined, stderr: '', failure: undefined, timedOut: false };
     return { code: 0, stdout: '', ...none };
   };
+  const identity = new DeviceIdentity(async () => disk, 'pi-17');
   const effects: HearthdEffects = {
     exec,
     data: (onSlow) => ({
@@ -155,6 +157,8 @@ async function start({ prepare, grow, onState }: Changes = {}): Promise<void> {
     },
     onlookers,
     disk: async () => disk,
+    identity,
+    links: () => [],
     update: {
       oneShot: { arm: async (slot) => void happened.push(`arm ${slot}`) },
       now: () => performance.now(),
@@ -163,7 +167,7 @@ async function start({ prepare, grow, onState }: Changes = {}): Promise<void> {
       reboot: (reason) => void happened.push(`reboot: ${reason}`),
     },
     device: deviceOf(INFO, BOOT, {
-      onlookers,
+      ...{ onlookers, identity },
       now: () => performance.now(),
       goDown: (how, reason) => void happened.push(`${how}: ${reason}`),
     }),
@@ -194,7 +198,8 @@ async function start({ prepare, grow, onState }: Changes = {}): Promise<void> {
       device: { product: INFO.product, target: INFO.target, arch: 'aarch64' as const },
       rules: INFO.update,
     },
-    ssh: { folder: path('ssh'), dropbearkey: 'dropbearkey', authorizedKeys: [], serial: 'pi-17' },
+    ssh: { folder: path('ssh'), dropbearkey: 'dropbearkey', authorizedKeys: [] },
+    presence: { product: INFO.product, version: INFO.version, uuid: INFO.uuid, target: INFO.target },
   };
   tree = supervisedApp(hearthd(options, effects));
   await tree.start();

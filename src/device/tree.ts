@@ -10,11 +10,15 @@ import { DataWatch } from './data/watch.ts';
 import type { Onlookers } from './dev/onlookers.ts';
 import { type DevicesOptions, devices } from './devices/service.ts';
 import type { Exec } from './exec.ts';
+import type { DeviceIdentity } from './identity.ts';
 import { speaker } from './log.ts';
+import type { Presence } from './mdns/claims.ts';
+import type { Link } from './mdns/interfaces.ts';
+import { type Mdns, mdns } from './mdns/server.ts';
 import { type Network, type NetworkOptions, network } from './network/service.ts';
 import { ControlSocket } from './server/control-socket.ts';
 import type { SshOptions } from './ssh/keys.ts';
-import { Ssh, type SshEffects } from './ssh/service.ts';
+import { Ssh } from './ssh/service.ts';
 import { known, StatusFile } from './status.ts';
 import { Update, type UpdateEffects, type UpdateOptions } from './update/server.ts';
 
@@ -30,6 +34,8 @@ export interface HearthdOptions {
   control: string;
   update: UpdateOptions;
   ssh: SshOptions;
+  /** What the device says of itself to its network. */
+  presence: Omit<Presence, 'hostname' | 'serial' | 'ssh'>;
 }
 
 export interface HearthdEffects {
@@ -40,7 +46,10 @@ export interface HearthdEffects {
   /** People who work on the app. */
   onlookers: Onlookers;
   /** The whole disk. */
-  disk: SshEffects['disk'];
+  disk: UpdateEffects['disk'];
+  identity: DeviceIdentity;
+  /** Interfaces that are up. */
+  links(): Link[];
   update: Omit<UpdateEffects, 'turn' | 'disk' | 'say' | 'appState' | 'appHeard'>;
   device: Device;
 }
@@ -58,12 +67,16 @@ const INTENSITY = { maxRestarts: 5, maxSeconds: 60 };
  * until the app has come up or has failed to.
  */
 export function hearthd(options: HearthdOptions, effects: HearthdEffects): ChildSpec {
-  const { exec, disk, onlookers } = effects;
+  const { exec, disk, identity, onlookers } = effects;
   const turn = Promise.withResolvers<void>();
   const settled = Promise.withResolvers<void>();
   const up = Promise.withResolvers<void>();
   void turn.promise.then(() => setTimeout(APP_COMES_UP_MS, undefined, { ref: false })).then(up.resolve);
   const changed = (): void => named<StatusFile>('status').cast('changed');
+  const onLease = (): void => {
+    changed();
+    named<Mdns>('mdns').cast('look');
+  };
   const onNetwork = (): void => named<Network>('network').cast('refresh');
   const app: AppEffects = {
     ...effects.app,
@@ -90,7 +103,10 @@ export function hearthd(options: HearthdOptions, effects: HearthdEffects): Child
     name: 'hearthd',
     children: [
       data({ service: effects.data(turn.resolve), settled: settled.promise, onChange: changed }),
-      network(options.network, { exec, say: speaker('network'), onChange: changed, turn: turn.promise }),
+      network(options.network, {
+        ...{ exec, say: speaker('network'), onChange: onLease, turn: turn.promise },
+        hostname: async () => (await identity.read()).hostname,
+      }),
       devices(options.devices, {
         exec,
         say: speaker('devices'),
@@ -114,7 +130,15 @@ export function hearthd(options: HearthdOptions, effects: HearthdEffects): Child
       child(Ssh, {
         name: 'ssh',
         shutdown: 'brutal',
-        args: [options.ssh, { exec, disk, say: speaker('ssh'), turn: up.promise }],
+        args: [options.ssh, { exec, identity, say: speaker('ssh'), turn: up.promise }],
+      }),
+      mdns({
+        ...{ links: effects.links, say: speaker('mdns'), turn: up.promise },
+        async presence() {
+          const { hostname = options.network.hostname, serial, operatorKeys } = await identity.read();
+          const ssh = options.ssh.authorizedKeys.length + operatorKeys.length > 0;
+          return { ...options.presence, hostname, serial, ssh };
+        },
       }),
       child(ControlSocket, {
         name: 'control socket',

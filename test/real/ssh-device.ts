@@ -3,15 +3,19 @@
  * heart attach, which joins a session to this process: hearthd's own verbs and update service, with a simulated disk.
  */
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Device } from '../../src/device/api/device.ts';
+import { hostnameOf } from '../../src/device/api/hostname.ts';
+import { keysOf } from '../../src/device/api/keys.ts';
 import { serveSsh } from '../../src/device/api/session.ts';
 import type { DeviceStatus } from '../../src/device/api/status.ts';
 import type { AppState } from '../../src/device/app/runner.ts';
 import type { Development } from '../../src/device/dev/development.ts';
+import { DeviceIdentity } from '../../src/device/identity.ts';
+import { authorizedLines } from '../../src/device/ssh/operator-keys.ts';
 import { Update } from '../../src/device/update/server.ts';
 import { type ServerRef, start } from '../../src/otp/index.ts';
 import { EnvStore } from '../../src/update/env.ts';
@@ -155,7 +159,17 @@ export class SshDevice {
         },
       ],
     });
+    const identity = new DeviceIdentity(async () => new SimulatedDisk(pages), 'pi-17');
+    const at = (name: string): string => join(this.folder, name);
     const device: Device = {
+      get keys() {
+        const firmware = [readFileSync(at('user.pub'), 'utf8').trim()];
+        return keysOf(firmware, identity, async () => {
+          const lines = authorizedLines(firmware, await identity.read());
+          writeFileSync(at('authorized_keys'), lines.map((line) => `${line}\n`).join(''));
+        });
+      },
+      hostname: hostnameOf(product, identity, (name) => void this.log.push(`called ${name}`)),
       ...{ product, version, uuid, goDown: down, development: this.#options.development },
       async status() {
         const { slots: _, trial, last, floor, state } = await updates.call('status');

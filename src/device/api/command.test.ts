@@ -1,10 +1,18 @@
 import { PassThrough, Readable } from 'node:stream';
 import { beforeEach, expect, test } from 'vitest';
+import { fingerprint, generateKey, parsePublicKey } from '../../archive/index.ts';
 import { FwError } from '../../errors.ts';
+import { IdentityStore } from '../../update/identity.ts';
+import { MiB } from '../../update/layout.ts';
+import { Pages } from '../../update/pages.ts';
+import { SimulatedDisk } from '../../update/simulated-disk.ts';
 import { FRAME, readFrames } from '../../update/transfer/frame.ts';
 import { parseRefusal } from '../../update/transfer/messages.ts';
+import { DeviceIdentity } from '../identity.ts';
 import { runCommand } from './command.ts';
 import type { Device } from './device.ts';
+import { hostnameOf } from './hostname.ts';
+import { keysOf } from './keys.ts';
 import { deviceStatus } from './status.ts';
 
 const STATUS = deviceStatus.parse({
@@ -22,12 +30,20 @@ const STATUS = deviceStatus.parse({
   ...{ floor: '1.0.0', uptimeSeconds: 30.4, resetCause: 'reboot: update to 1.2.0' },
 });
 
+const [FIRMWARES, MINE, ANOTHER] = ['firmware', 'me@desk', 'a colleague']
+  .map((comment) => generateKey(comment))
+  .map(({ publicKey }) => publicKey.trim()) as [string, string, string];
+const fingerprintOf = (line: string): string => fingerprint(parsePublicKey(line));
+
+let disk: SimulatedDisk;
 let happened: string[];
 let last: (() => void)[];
 let device: Device;
 beforeEach(() => {
+  disk = new SimulatedDisk(new Pages(16 * MiB));
   happened = [];
   last = [];
+  const identity = new DeviceIdentity(async () => disk, 'pi-17');
   const note = (what: string) => async () => void happened.push(what);
   device = {
     ...{ product: 'hello', version: '1.2.0', uuid: 'u-1' },
@@ -47,6 +63,8 @@ beforeEach(() => {
       reached: (via) => void happened.push(`reached by ${via}`),
     },
     goDown: (how, reason) => void happened.push(`${how}: ${reason}`),
+    keys: keysOf([FIRMWARES], identity, note('SSH is told')),
+    hostname: hostnameOf('hello', identity, (name) => void happened.push(`called ${name}`)),
     forgetData: note('forget'),
   };
 });
@@ -174,4 +192,95 @@ test('help names every verb', async () => {
     'version',
   ])
     expect(stdout).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
+});
+
+const keyError = async (line: string, input?: string): Promise<string> =>
+  JSON.parse((await run(`key ${line} --json`, input)).stdout).error.code;
+
+test('key: one more person may log in to this device, whatever firmware it has, and no longer', async () => {
+  expect((await run(`key add '${MINE}'`)).stdout).toBe('it may log in from now on\n');
+  expect((await run('key add', `${ANOTHER}\n`)).stdout).toBe('it may log in from now on\n');
+  expect(happened).toEqual(['SSH is told', 'SSH is told']);
+  expect((await run(`key add ${MINE}`)).stdout).toBe('it may log in already\n');
+  expect((await IdentityStore.open(disk)).identity).toEqual({
+    serial: 'pi-17',
+    operatorKeys: [MINE, ANOTHER],
+  });
+  expect((await run('key list')).stdout).toBe(
+    `${fingerprintOf(FIRMWARES)} (firmware) ssh-ed25519 firmware
+${fingerprintOf(MINE)} (device) ssh-ed25519 me@desk
+${fingerprintOf(ANOTHER)} (device) ssh-ed25519 a colleague
+`,
+  );
+  expect((await run(`key remove ${fingerprintOf(MINE)}`)).status).toBe(0);
+  expect((await run("key remove 'a colleague' --json")).stdout).toContain(fingerprintOf(ANOTHER));
+  expect((await IdentityStore.open(disk)).identity?.operatorKeys).toEqual([]);
+});
+
+test('key: whoever comes in by a key of the firmware cannot take it away, and the last key stays', async () => {
+  expect(await keyError(`remove ${fingerprintOf(FIRMWARES)}`)).toBe('key-of-firmware');
+  expect(await keyError('remove SHA256:nobody')).toBe('no-such-operator-key');
+  const identity = new DeviceIdentity(async () => disk, 'pi-17');
+  device.keys = keysOf([], identity, async () => {});
+  await run(`key add ${MINE}`);
+  expect(await keyError('remove me@desk')).toBe('last-key');
+  await run(`key add ${ANOTHER}`);
+  // At the same time: only one of them goes.
+  const both = await Promise.all(
+    [keyError('remove me@desk'), keyError("remove 'a colleague'")].map((each) => each.catch(() => 'removed')),
+  );
+  expect(both.sort()).toEqual(['last-key', 'removed']);
+});
+
+test.each([
+  ['', 'its type is ""'],
+  ['hello', 'its type is "hello"'],
+  ['command="reboot" ssh-ed25519 AAAA', 'its type is'],
+  ['ssh-dss AAAAB3NzaC1kc3M=', 'its type is'],
+  ['ssh-rsa AAAAC3NzaC1lZDI1NTE5', 'do not belong together'],
+  ['ssh-ed25519 AAA*', 'not Base64'],
+  ['ssh-ed25519 AAAA\nssh-ed25519 BBBB', 'more than one line'],
+  [`ssh-ed25519 AAAA ${'x'.repeat(1100)}`, 'longer than'],
+  ['-----BEGIN OPENSSH PRIVATE KEY-----', 'private key'],
+])('key add: %j is refused', async (text, why) => {
+  const { stdout, status } = await run('key add --json', text === '' ? '\n' : text);
+  expect(status).toBe(1);
+  expect(JSON.parse(stdout).error).toMatchObject({
+    code: 'bad-operator-key',
+    message: expect.stringContaining(why),
+  });
+  expect((await IdentityStore.open(disk)).identity).toBeUndefined();
+});
+
+test('key: not without end, and not what is no key at all', async () => {
+  for (let i = 0; i < 32; i++) await run(`key add ${generateKey(`key ${i}`).publicKey.trim()}`);
+  expect(await keyError(`add ${MINE}`)).toBe('too-many-keys');
+  expect(await keyError('add', 'x'.repeat(100_000))).toBe('bad-usage');
+  expect(await keyError('')).toBe('bad-usage');
+});
+
+test('hostname: given to this device, and the firmware’s again', async () => {
+  expect((await run('hostname')).stdout).toBe('hello\n');
+  expect((await run('hostname kitchen')).stdout).toBe('this device is called kitchen now\n');
+  expect(JSON.parse((await run('hostname --json')).stdout)).toEqual({
+    hostname: 'kitchen',
+    serial: 'pi-17',
+    from: 'device',
+  });
+  expect((await IdentityStore.open(disk)).identity?.hostname).toBe('kitchen');
+  expect(JSON.parse((await run('hostname --reset --json')).stdout)).toMatchObject({
+    hostname: 'hello',
+    from: 'firmware',
+  });
+  expect((await IdentityStore.open(disk)).identity).toEqual({ serial: 'pi-17', operatorKeys: [] });
+  expect(happened).toEqual(['called kitchen', 'called hello']);
+  for (const [name, code] of [
+    ['Kitchen', 'bad-hostname'],
+    ['a.b', 'bad-hostname'],
+    ["''", 'bad-hostname'],
+    ['x'.repeat(32), 'bad-hostname'],
+    ['-x', 'bad-usage'],
+    ['a b', 'bad-usage'],
+  ])
+    expect(JSON.parse((await run(`hostname ${name} --json`)).stdout).error.code).toBe(code);
 });

@@ -1,8 +1,16 @@
 import type { Development } from '../dev/development.ts';
+import type { OperatorKey } from '../ssh/operator-keys.ts';
 import type { Update } from '../update/server.ts';
 import type { DeviceStatus } from './status.ts';
 
 type Updates = Pick<Update, 'reached'>;
+
+export interface Hostname {
+  hostname: string;
+  serial: string;
+  /** `firmware`: as its fw.config.ts has it. `device`: given to this one device. */
+  from: 'firmware' | 'device';
+}
 
 /** What the verbs of a device do it with, whatever link they came by. */
 export interface Device {
@@ -22,6 +30,19 @@ export interface Device {
   goDown(how: 'reboot' | 'power-off', reason: string): void;
   /** Work on the app where it runs. Missing on a device that is not for that. */
   development?: Development | undefined;
+  /** Who may log in by SSH. */
+  keys: {
+    list(): Promise<OperatorKey[]>;
+    /** From the next login on. Whether it is new. @throws FwError */
+    add(line: string): Promise<boolean>;
+    /** @param which a fingerprint or a comment. @returns the one that is gone. @throws FwError */
+    remove(which: string): Promise<OperatorKey[]>;
+  };
+  hostname: {
+    read(): Promise<Hostname>;
+    /** @param hostname undefined: the firmware's again. @throws FwError `bad-hostname` */
+    give(hostname: string | undefined): Promise<Hostname>;
+  };
   /** When the device goes down, /data is forgotten. */
   forgetData(): Promise<void>;
 }

@@ -32,6 +32,9 @@ export const deviceStatus = z.object({
   uuid: z.string(),
   target: z.string(),
   slot,
+  /** Its name in the network, and its number. Missing on devices of before. */
+  hostname: z.string().optional(),
+  serial: z.string().optional(),
   /** Of the update. `trial` also while the machine goes down for it: then `trial` below is missing. */
   state: z.enum(['idle', 'receiving', 'staged', 'trial']),
   /** This very system is on trial. */

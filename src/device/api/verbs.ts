@@ -2,6 +2,8 @@ import type { DeviceVerb } from './verb.ts';
 import { debug } from './verbs/debug.ts';
 import { dev } from './verbs/dev.ts';
 import { factoryReset } from './verbs/factory-reset.ts';
+import { hostname } from './verbs/hostname.ts';
+import { key } from './verbs/key.ts';
 import { poweroff, reboot } from './verbs/power.ts';
 import { reachable } from './verbs/reachable.ts';
 import { revert } from './verbs/revert.ts';
@@ -30,6 +32,8 @@ export const VERBS: readonly DeviceVerb[] = [
   reboot,
   poweroff,
   factoryReset,
+  key,
+  hostname,
   version,
   dev,
   debug,

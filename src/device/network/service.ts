@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   type ChildSpec,
   child,
@@ -28,7 +29,12 @@ export interface NetworkEffects {
   onChange(): void;
   /** Fulfilled when the network may begin. */
   turn: Promise<void>;
+  /** The name that this one device was given, if it was. */
+  hostname(): Promise<string | undefined>;
 }
+
+/** A disk that does not answer must not keep the device from its network. */
+const NAME_WITHIN_MS = 3_000;
 
 /**
  * Every wired interface gets an address, now or when it is plugged in. The clients come first: they outlive who starts
@@ -51,20 +57,40 @@ export function network(options: NetworkOptions, effects: NetworkEffects): Child
 export class Network extends Server {
   /** Undefined where no interface asks for an address. */
   #dhcp: { options: NetworkOptions; effects: NetworkEffects; leases: Leases } | undefined;
+  /** Not before the device knows its name: the clients tell it. */
+  #named = false;
+  #setHostname: (hostname: string) => void = () => {};
 
   override init(options: NetworkOptions, effects: NetworkEffects): void {
-    setHostname(options, effects.say);
-    if (!options.dhcp) return;
     const me: ServerRef<Network> = this.self;
+    this.#setHostname = (hostname) => setHostname({ ...options, hostname }, effects.say);
+    this.#setHostname(options.hostname);
+    void effects.turn
+      .then(() => Promise.race([effects.hostname(), delay(NAME_WITHIN_MS, undefined, { ref: false })]))
+      // Whoever else needs the disk says what is the matter with it.
+      .catch(() => undefined)
+      .then((hostname = options.hostname) => me.cast('begin', hostname));
+    if (!options.dhcp) return;
     const leases = new Leases(options.directory, effects.say);
     this.#dhcp = { options, effects, leases };
     leases.watch((name) => me.cast('leased', name), this.signal);
-    void effects.turn.then(() => me.cast('refresh'));
+  }
+
+  async begin(hostname: string): Promise<void> {
+    this.rename(hostname);
+    this.#named = true;
+    await this.refresh();
+  }
+
+  /** DHCP servers hear of it from the clients that are started from now on: at the next boot at the latest. */
+  rename(hostname: string): void {
+    this.#setHostname(hostname);
+    if (this.#dhcp) this.#dhcp.options = { ...this.#dhcp.options, hostname };
   }
 
   /** Looks at which interfaces there are. */
   async refresh(): Promise<void> {
-    if (!this.#dhcp) return;
+    if (!this.#dhcp || !this.#named) return;
     const { options, leases } = this.#dhcp;
     const clients = namedSupervisor('dhcp');
     const there = new Set(wiredInterfaces(options.sys));

@@ -2,14 +2,19 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { generateKey } from '../../archive/index.ts';
 import { IdentityStore } from '../../update/identity.ts';
 import { MiB } from '../../update/layout.ts';
 import { Pages } from '../../update/pages.ts';
 import { SimulatedDisk } from '../../update/simulated-disk.ts';
 import { systemExec } from '../exec.ts';
+import { DeviceIdentity } from '../identity.ts';
 import { openSsh } from './keys.ts';
 
-const KEY = 'ssh-ed25519 AAAA me';
+const [KEY, ANOTHER] = ['me', 'another'].map((comment) => generateKey(comment).publicKey.trim()) as [
+  string,
+  string,
+];
 
 let folder: string;
 let disk: SimulatedDisk;
@@ -29,12 +34,16 @@ function exec(program: string, args: readonly string[]) {
   return systemExec()('sh', ['-c', `test ! -e "$1" && printf 'key ${++made}' >"$1"`, 'sh', args[3] ?? '']);
 }
 const open = (authorizedKeys: string[], serial?: string) =>
-  openSsh(disk, { folder: own(), dropbearkey: 'dropbearkey', authorizedKeys, serial }, exec);
+  openSsh(
+    new DeviceIdentity(async () => disk, serial),
+    { folder: own(), dropbearkey: 'dropbearkey', authorizedKeys },
+    exec,
+  );
 
 test('the host key is made once, and whoever the firmware names may log in', async () => {
-  expect(await open([KEY, 'ssh-rsa BBBB'], 'pi-17')).toBe('open');
+  expect(await open([KEY, ANOTHER], 'pi-17')).toBe('open');
   expect(text('host_key')).toBe('key 1');
-  expect(text('authorized_keys')).toBe(`${KEY}\nssh-rsa BBBB\n`);
+  expect(text('authorized_keys')).toBe(`${KEY}\n${ANOTHER}\n`);
   expect(statSync(own()).mode & 0o777).toBe(0o700);
   for (const name of ['host_key', 'authorized_keys'])
     expect(statSync(join(own(), name)).mode & 0o777).toBe(0o600);
@@ -56,7 +65,8 @@ test('keys of the identity area count too; with none at all nothing is opened, a
 });
 
 test('where no key can be made, it is said why, and nothing is half there', async () => {
-  const options = { folder: own(), dropbearkey: '/nowhere', authorizedKeys: [KEY], serial: undefined };
-  await expect(openSsh(disk, options, systemExec())).rejects.toThrow('ENOENT');
+  const options = { folder: own(), dropbearkey: '/nowhere', authorizedKeys: [KEY] };
+  const identity = new DeviceIdentity(async () => disk, undefined);
+  await expect(openSsh(identity, options, systemExec())).rejects.toThrow('ENOENT');
   expect(() => text('authorized_keys')).toThrow('ENOENT');
 });

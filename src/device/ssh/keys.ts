@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FwError } from '../../errors.ts';
-import type { Disk } from '../../update/disk.ts';
-import { type Identity, IdentityStore } from '../../update/identity.ts';
 import { describe, type Exec } from '../exec.ts';
+import type { DeviceIdentity } from '../identity.ts';
+import { authorizedLines } from './operator-keys.ts';
 
 export interface SshOptions {
   /** Where the SSH daemon looks; in memory, for nobody but root. */
@@ -12,40 +11,33 @@ export interface SshOptions {
   dropbearkey: string;
   /** The firmware's, lines of OpenSSH. */
   authorizedKeys: readonly string[];
-  /** The board's own number; undefined where it has none. */
-  serial: string | undefined;
 }
 
 /**
  * Puts the daemon's files where heart waits for them: who may log in, and last the host key. The host key is made once, and
- * is the same after every update and factory reset. Where nobody may log in there is no daemon.
+ * is the same after every update and factory reset. Where nobody may log in there is no daemon. The daemon reads who may log in
+ * at every login: called again, it is told of a change.
  */
-export async function openSsh(disk: Disk, options: SshOptions, exec: Exec): Promise<'open' | 'closed'> {
+export async function openSsh(
+  device: DeviceIdentity,
+  options: SshOptions,
+  exec: Exec,
+): Promise<'open' | 'closed'> {
   const { folder } = options;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const store = await IdentityStore.open(disk);
-  const identity = store.identity ?? (await begun(store, options));
-  const keys = [...options.authorizedKeys, ...identity.operatorKeys];
+  const keys = authorizedLines(options.authorizedKeys, await device.read());
   if (keys.length === 0) return 'closed';
-  const hostKey = identity.hostKey ?? (await made(store, identity, options, exec));
+  const { hostKey = '' } = await device.change(async (identity) => {
+    if (identity.hostKey !== undefined) return identity;
+    return { ...identity, hostKey: await made(options, exec) };
+  });
   put(join(folder, 'authorized_keys'), keys.map((key) => `${key}\n`).join(''));
   put(join(folder, 'host_key'), Buffer.from(hostKey, 'base64'));
   return 'open';
 }
 
-async function begun(store: IdentityStore, { serial }: SshOptions): Promise<Identity> {
-  const identity = { serial: serial ?? randomBytes(8).toString('hex'), operatorKeys: [] };
-  await store.write(identity);
-  return identity;
-}
-
 /** @throws FwError `host-key-failed` */
-async function made(
-  store: IdentityStore,
-  identity: Identity,
-  { folder, dropbearkey }: SshOptions,
-  exec: Exec,
-): Promise<string> {
+async function made({ folder, dropbearkey }: SshOptions, exec: Exec): Promise<string> {
   const path = join(folder, 'host_key.made');
   // Of a hearthd that was killed here: dropbearkey does not overwrite.
   rmSync(path, { force: true });
@@ -54,7 +46,6 @@ async function made(
     throw new FwError('host-key-failed', `no host key could be made: ${describe('dropbearkey', result)}`);
   const hostKey = readFileSync(path).toString('base64');
   rmSync(path);
-  await store.write({ ...identity, hostKey });
   return hostKey;
 }
 

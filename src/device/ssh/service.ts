@@ -1,27 +1,42 @@
-import { Server, Task } from '../../otp/index.ts';
-import type { Disk } from '../../update/disk.ts';
+import { Server, type ServerRef, Task } from '../../otp/index.ts';
 import type { Exec } from '../exec.ts';
+import type { DeviceIdentity } from '../identity.ts';
 import type { SshOptions } from './keys.ts';
 
 export interface SshEffects {
   exec: Exec;
-  disk(): Promise<Disk>;
+  identity: DeviceIdentity;
   say(message: string): void;
   turn: Promise<void>;
 }
 
 /** Opens SSH: heart runs the daemon, so that it outlives hearthd. */
 export class Ssh extends Server {
-  override init(options: SshOptions, { exec, disk, say, turn }: SshEffects): void {
+  #open: () => Promise<unknown> = async () => {};
+
+  override init(options: SshOptions, { exec, identity, say, turn }: SshEffects): void {
+    this.#open = async () => {
+      const { openSsh } = await import('./keys.ts');
+      return openSsh(identity, options, exec);
+    };
+    const me: ServerRef<Ssh> = this.self;
     Task.async(async function ssh() {
       await turn;
-      try {
-        const { openSsh } = await import('./keys.ts');
-        await openSsh(await disk(), options, exec);
-      } catch (error) {
-        // The device is of use without it, and starting hearthd anew would not mend a disk.
-        say(`SSH is closed: ${(error as Error).message}`);
-      }
+      const error = await me.within(Infinity).call('renew');
+      if (error) say(`SSH is closed: ${error.message}`);
     });
+  }
+
+  /**
+   * Who may log in has changed: it is so when this is answered. An error is an answer: the device is of use without SSH, and
+   * starting anew would not mend a disk.
+   */
+  renew() {
+    return this.later(
+      this.#open().then(
+        () => undefined,
+        (error: Error) => error,
+      ),
+    );
   }
 }

@@ -17,6 +17,7 @@ function inWords(status: DeviceStatus): string {
   const { product, version, uuid, target, slot, state, trial, app, data, network, last, floor } = status;
   const rows: [string, string][] = [
     ['firmware', `${product} ${version} (${uuid}), ${target}, slot ${slot}`],
+    ...(status.hostname ? [['name', `${status.hostname}, serial ${status.serial}`] as [string, string]] : []),
     ['update', trial ? trialInWords(trial) : state],
   ];
   for (const name of ['a', 'b'] as const) {
