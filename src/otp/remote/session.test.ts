@@ -13,12 +13,24 @@ import { type Session, serveSession, type Verb } from './session.ts';
 /** Resolved by `wait` when its client is gone. */
 let abandoned = Promise.withResolvers<void>();
 
+/** What `pieces` has read. */
+let inPieces: Buffer[] = [];
+
 /** Verbs as small as can be: what a session gives them, and what it makes of their end. */
 const VERBS: Record<string, Verb> = {
   echo: async ({ input, output, errorOutput }) => {
     errorOutput.write('reading');
     output.write(await text(input));
     return 7;
+  },
+  pieces: async ({ input }) => {
+    inPieces = [];
+    for await (const piece of input) {
+      inPieces.push(piece);
+      // The rest comes meanwhile.
+      await new Promise(setImmediate);
+    }
+    return 0;
   },
   size: async ({ output }) => {
     await once(output, 'resize');
@@ -98,6 +110,17 @@ test('standard streams and an exit status, as of a program', async () => {
   const { output, errors, status, frames } = await answer();
   expect({ output, errors, status }).toEqual({ output: 'one two', errors: 'reading', status: 7 });
   expect(frames[0]?.type).toBe(FRAME.ready);
+});
+
+test('input that is iterated comes piece by piece, uncopied, in order and to its end', async () => {
+  const { socket, ask, answer } = await connect();
+  ask('pieces');
+  const long = Buffer.alloc(1_000_000, 'a long input, ');
+  socket.write(Buffer.concat([encodeStream(FRAME.input, long), encodeFrame(FRAME.input)]));
+  expect(await answer()).toMatchObject({ status: 0 });
+  expect(Buffer.concat(inPieces).equals(long)).toBe(true);
+  // A socket is read by 64 KiB: nothing was put together.
+  expect(Math.max(...inPieces.map(({ length }) => length))).toBeLessThanOrEqual(65_536);
 });
 
 test('the size of the terminal, and its changes', async () => {

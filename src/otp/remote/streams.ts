@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { Readable, Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { encodeStream, type FrameType } from './frame.ts';
 import type { Size } from './request.ts';
 
@@ -49,6 +50,33 @@ export class Inlet extends Readable {
 
   override _read(): void {
     this.#socket.resume();
+  }
+
+  /** Piece by piece, as they came: a Readable's own iterator first copies all that waits into one. */
+  override async *[Symbol.asyncIterator](): NodeJS.AsyncIterator<Buffer> {
+    let waiting: Buffer[] = [];
+    let wake = (): void => {};
+    const ended = finished(this, { writable: false }).finally(() => wake());
+    ended.catch(() => {});
+    this.on('data', (piece: Buffer) => {
+      waiting.push(piece);
+      this.pause();
+      wake();
+    });
+    try {
+      while (!this.readableEnded && !this.destroyed) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+          this.resume();
+        });
+        const pieces = waiting;
+        waiting = [];
+        yield* pieces;
+      }
+      await ended;
+    } finally {
+      this.destroy();
+    }
   }
 
   /** Undefined: there is no more. */

@@ -52,18 +52,38 @@ export function encodeJson(type: number, value: unknown): Buffer {
   return encodeFrame(type, Buffer.from(JSON.stringify(value)));
 }
 
+/** Where a payload of so many bytes is put. */
+export type Memory = (length: number) => Buffer;
+
+/**
+ * The same two places by turns: a payload is there until the one after the next is asked for. Memory that is new for every
+ * chunk is what a device's garbage collector would be busy with.
+ */
+export function byTurns(): Memory {
+  let [next, other] = [Buffer.alloc(0), Buffer.alloc(0)];
+  return (length) => {
+    const place = next.length < length ? Buffer.allocUnsafeSlow(length) : next;
+    [next, other] = [other, place];
+    return place.subarray(0, length);
+  };
+}
+
 /**
  * The frames of a stream, one at a time: a reader that is slow is what slows the sender.
  * @throws FwError `transfer-garbled` on what is no frame, and when the stream ends within one
  */
-export function readFrames(source: AsyncIterable<Uint8Array>): AsyncGenerator<Frame, void, undefined> {
-  return readFramesOf(TYPES, source);
+export function readFrames(
+  source: AsyncIterable<Uint8Array>,
+  memory?: Memory,
+): AsyncGenerator<Frame, void, undefined> {
+  return readFramesOf(TYPES, source, memory);
 }
 
 /** The same for frames of other types than an update's. */
 export async function* readFramesOf<Type extends number>(
   types: ReadonlySet<Type>,
   source: AsyncIterable<Uint8Array>,
+  memory: Memory = Buffer.allocUnsafeSlow,
 ): AsyncGenerator<Frame<Type>, void, undefined> {
   const header = Buffer.alloc(HEADER);
   /** Bytes of the header that are there. */
@@ -78,7 +98,7 @@ export async function* readFramesOf<Type extends number>(
         known += part.length;
         at += part.length;
         // Every byte goes to its place as it comes: what it came in is not held.
-        if (known === HEADER) [payload, filled] = [Buffer.allocUnsafeSlow(sizeOf(header, types)), 0];
+        if (known === HEADER) [payload, filled] = [memory(sizeOf(header, types)), 0];
       } else if (filled < payload.length) {
         const part = piece.subarray(at, at + payload.length - filled);
         payload.set(part, filled);

@@ -8,7 +8,7 @@ import type { ChunkId } from '../slot.ts';
 import { SLOT_HEAD_AREA } from '../slot-head.ts';
 import type { Updater } from '../updater.ts';
 import { type ChunkFrame, parseChunk } from './chunk-frame.ts';
-import { encodeFrame, encodeJson, FRAME, type Frame, readFrames } from './frame.ts';
+import { byTurns, encodeFrame, encodeJson, FRAME, type Frame, readFrames } from './frame.ts';
 import { type Running, rangesOf, type Wanted } from './messages.ts';
 import { applyPatch } from './patch.ts';
 
@@ -47,7 +47,7 @@ export async function receiveFrames(
   via: string,
   send: (bytes: Uint8Array) => void,
 ): Promise<void> {
-  const frames = readFrames(source);
+  const frames = readFrames(source, byTurns());
   const running = await updater.runningHead();
   send(encodeJson(FRAME.running, runningOf(updater, running)));
   const first = await frames.next();
@@ -95,7 +95,8 @@ function runningOf(updater: Updater, head: Head | undefined): Running {
 
 /** Whole, or made from the head of what runs; that it is what was signed is seen by its signature. */
 async function headOf(frame: Frame | undefined, running: Head | undefined): Promise<Uint8Array> {
-  if (frame?.type !== FRAME.headPatch || !running) return payloadOf(frame, FRAME.head);
+  // Parts of a head are kept for as long as the update takes.
+  if (frame?.type !== FRAME.headPatch || !running) return Buffer.from(payloadOf(frame, FRAME.head));
   return applyPatch(frame.payload, running.bytes, SLOT_HEAD_AREA).catch((cause: unknown) => {
     throw new FwError('transfer-garbled', 'a difference of the head that cannot be applied', { cause });
   });
@@ -112,7 +113,7 @@ function wantedOf(installation: Installation): Wanted {
   return { missing };
 }
 
-/** Lets a chunk be written while the next one comes, and no more than one. */
+/** Lets a chunk be written while the next one comes, and no more than one: their bytes lie in two places by turns. */
 class Behind {
   #writing: Promise<unknown> = Promise.resolve();
 
