@@ -152,13 +152,6 @@ describe('a firmware', () => {
     });
   });
 
-  test('lists the keys that it trusts, and lets nobody in unless told', async () => {
-    expect(await text(firmware(), 'etc/hearth/trusted-keys')).toBe(`${KEY}\n`);
-    expect(firmware().has('etc/hearth/authorized-keys')).toBe(false);
-    const open = firmware({ sshKeys: [KEY, KEY] });
-    expect(await text(open, 'etc/hearth/authorized-keys')).toBe(`${KEY}\n${KEY}\n`);
-  });
-
   test('signed with the example key carries the mark of it, and no other does', () => {
     expect(firmware().has('etc/hearth/example-key')).toBe(false);
     expect(firmware({}, { exampleKey: true }).has('etc/hearth/example-key')).toBe(true);

@@ -36,14 +36,6 @@ export function addFirmware(
   if (info.dev) insert(root, 'srv/app/app.mjs.map', file(app.map));
   for (const [name, bytes] of app.addons) insert(root, `srv/app/${name}`, file(bytes, 0o755));
   insert(root, 'etc/hostname', file(`${info.network.hostname}\n`));
-  insert(root, 'etc/hearth/trusted-keys', file(project.config.updateKeys.map((key) => `${key}\n`).join('')));
-  if (project.config.sshKeys.length > 0) {
-    insert(
-      root,
-      'etc/hearth/authorized-keys',
-      file(project.config.sshKeys.map((key) => `${key}\n`).join('')),
-    );
-  }
   if (info.exampleKey)
     insert(root, 'etc/hearth/example-key', file('This firmware is signed with the public example key.\n'));
   return root;
