@@ -88,7 +88,11 @@ class Device {
 
   /** Whatever state it is in, what is under way can be brought to an end, and then a further update. */
   async mustGoOn(): Promise<void> {
-    if (this.updater.isDue) await this.boot('reboot: update to 1.2.0');
+    if (this.updater.isDue) {
+      await this.updater.try();
+      await this.boot('reboot: update to 1.2.0');
+      expect(this.updater.trial).toBe(true);
+    }
     if (this.updater.trial) await this.updater.validate('healthy');
     await machines.install(this.updater, third);
     await this.updater.try();

@@ -67,7 +67,8 @@ export class Updater {
 
   /** A firmware is to be tried at the next boot, and this is not that boot yet. */
   get isDue(): boolean {
-    return this.state === 'trial' && !this.trial;
+    const { update } = this.record;
+    return update?.state === 'trial' && update.into !== this.#parts.booted;
   }
 
   /** What is wrong with the environment, for the log. */
@@ -179,9 +180,9 @@ export class Updater {
     });
   }
 
-  /** Arms the one-shot: the next boot is the trial. The caller reboots the machine. */
+  /** Arms the one-shot: the next boot is the trial. Again where that is due already. The caller reboots the machine. */
   async try(): Promise<void> {
-    this.#arrow('try');
+    if (!this.isDue) this.#arrow('try');
     const { record } = this;
     const { update } = record;
     if (!update) throw new Error('nothing to try');
@@ -190,7 +191,7 @@ export class Updater {
       await this.#boot.tryOnce(update.into);
     } catch (error) {
       // Nothing will boot it: it can be tried again, or another one sent.
-      await this.#env.write(record);
+      await this.#env.write({ ...record, update: { ...update, state: 'staged' } });
       throw error;
     }
   }
@@ -213,9 +214,9 @@ export class Updater {
     this.#arrow('validate');
     this.#onTrial();
     await this.#boot.commit(this.#parts.booted);
-    this.trial = false;
-    const floor = this.floor;
+    const floor = highest(this.record.floor, this.#parts.versionFloor);
     await this.#env.write({ ...ended(this.record, 'validated', reason), floor });
+    this.trial = false;
   }
 
   /** Gives the system on trial up, and remembers why. The caller reboots the machine, which boots the other slot. */

@@ -233,7 +233,9 @@ test('a disk that cannot be understood: updates are off, and nothing else happen
 test('a hearthd that was killed between arming the trial and the way down goes down when it is back', async () => {
   await installed(2);
   await boot('1.1.0', { booted: 'a', again: true });
+  machine.armed = undefined;
+  await until(() => expect(reboots).toEqual(['update to 1.2.0']));
+  expect(machine.armed).toBe('b');
   expect(await server.call('status')).toMatchObject({ state: 'trial', trial: undefined });
-  expect(reboots).toEqual(['update to 1.2.0']);
   expect(said).toEqual([]);
 });

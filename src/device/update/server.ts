@@ -84,7 +84,7 @@ export class Update extends Server {
     });
   }
 
-  begin(opened: Updater | FwError, app: AppState | undefined): void {
+  async begin(opened: Updater | FwError, app: AppState | undefined): Promise<void> {
     const { say } = this.#parts().effects;
     if (app) this.app(app);
     if (opened instanceof FwError) {
@@ -96,9 +96,7 @@ export class Update extends Server {
     this.#updater = opened;
     this.#opened.resolve(opened);
     if (opened.problem !== undefined) say(opened.problem);
-    const { update } = opened.record;
-    // Whoever armed it died before the machine went down.
-    if (opened.isDue && update) this.#parts().effects.reboot(rebootInto(update.version));
+    if (opened.isDue) await this.#goOn();
     if (!opened.trial) return;
     const { healthySeconds, trialSeconds, validate } = rules;
     say(
@@ -239,6 +237,17 @@ export class Update extends Server {
       throw error;
     } finally {
       this.#receiving = false;
+    }
+  }
+
+  /** Whoever had it tried died before the machine was down, perhaps before the one-shot was armed. */
+  async #goOn(): Promise<void> {
+    const { reboot, say } = this.#parts().effects;
+    try {
+      await this.#inTurn((updater) => updater.try());
+      reboot(rebootInto(this.#updater?.record.update?.version ?? ''));
+    } catch (error) {
+      say(STORY.refused((error as Error).message));
     }
   }
 
