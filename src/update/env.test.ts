@@ -41,7 +41,8 @@ describe('the environment', () => {
     const random = seededRandom('power cuts in the environment');
     let writes = 0;
     let last = -1;
-    for (const { pages, what } of cuts(before, disk.log, { random, keepsArmed: false, perMoment: 30 })) {
+    const options = { random, keepsArmed: false, perMoment: 30, isNew: () => true };
+    for (const { pages, what } of cuts(before, disk.log, options)) {
       const { record, problem } = await EnvStore.open(new SimulatedDisk(pages));
       expect(record.slots.a?.version, what).toBe('1.0.0');
       const at = record.floor === undefined ? -1 : floors.indexOf(record.floor);

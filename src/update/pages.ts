@@ -51,6 +51,19 @@ export class Pages {
     }
   }
 
+  /**
+   * What tells this content from that of other copies of the same pages: equal ones are equal to the last byte. The other way
+   * round it is not so: pages that were written with what was there before may still count as others.
+   */
+  fingerprint(digest: (page: Uint8Array) => string): string {
+    // From here on nobody writes in place what was digested.
+    this.#own.clear();
+    return [...this.#pages]
+      .sort(([a], [b]) => a - b)
+      .map(([number, page]) => `${number} ${digest(page)}`)
+      .join();
+  }
+
   /** Every page that was written since there was only what is under them, in no order. */
   *written(): Generator<{ offset: number; bytes: Uint8Array }> {
     for (const [number, bytes] of this.#pages)
