@@ -19,7 +19,7 @@ export interface FoundSigner extends Signer {
 }
 
 /**
- * The private half of one of the project's update keys, from the first place that has it: the environment
+ * The private half of the first of the project's update keys that there is one of, from the first place that has it: the environment
  * (HEARTH_SIGNING_KEY: a file, or the key itself, for CI secrets), the config's `signingKey`, the key folder, ssh-agent.
  */
 export async function findSigner(
@@ -36,9 +36,12 @@ export async function findSigner(
   }
   const { keys, unusable } = readKeyFolder(keyFolder(env));
   const own = keys.filter(({ publicKey }) => trusts(publicKey));
-  const ready = own.find((key) => !key.encrypted && !key.tooOpen);
-  if (ready) return { ...(await fileSigner(ready.path)), source: ready.path };
+  // In the project's order: in the midst of a change of keys it is not all the same which of them signs.
   for (const key of trusted) {
+    const ready = own.find(
+      ({ publicKey, encrypted, tooOpen }) => sameKey(publicKey, key) && !encrypted && !tooOpen,
+    );
+    if (ready) return { ...(await fileSigner(ready.path)), source: ready.path };
     const signer = await fromAgent(key.line, env.SSH_AUTH_SOCK);
     if (signer) return { ...signer, source: 'ssh-agent' };
   }

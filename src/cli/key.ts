@@ -8,9 +8,15 @@ export interface KeyOptions extends CommonOptions {
   app?: string;
 }
 
+export interface RotationOptions extends CommonOptions {
+  app: string;
+  to?: string;
+  drop?: string;
+}
+
 export function keyCommand(): Command {
   const command = new Command('key')
-    .description('Make, list, show and back up the keys that sign firmware')
+    .description('Make, list, back up and replace the keys that sign firmware')
     .configureHelp({ ...verbHelp, subcommandTerm: term })
     .helpCommand(false)
     .addHelpText(
@@ -24,7 +30,16 @@ Examples:
   fw key new sensor
   fw key export sensor > sensor.key`,
     );
-  for (const one of [newKey(), list(), show(), exportKey(), importKey(), operatorsCommand()])
+  for (const one of [
+    newKey(),
+    list(),
+    show(),
+    exportKey(),
+    importKey(),
+    trust(),
+    rotate(),
+    operatorsCommand(),
+  ])
     command.addCommand(one);
   return command;
 }
@@ -37,6 +52,7 @@ function term(command: Command): string {
 }
 
 const actions = () => import('./key-actions.ts');
+const rotations = () => import('./key-rotation.ts');
 
 function newKey(): Command {
   return verb('new', 'Make a signing key', ['fw key new sensor    named after the product that it signs for'])
@@ -62,6 +78,40 @@ function show(): Command {
     .action(async (name: string | undefined, options: KeyOptions) =>
       name === undefined ? (await actions()).showSigner(options) : (await actions()).showKey(name, options),
     );
+}
+
+function trust(): Command {
+  return verb('trust', 'Have devices take firmware that another key has signed, too', [
+    'fw key trust colleague.pub    from the next release on, which the key of today signs',
+    'fw key trust sensor-2         a key of this machine, by its name',
+  ])
+    .argument('<file|name>', 'the public half of an ed25519 key')
+    .option('--app <dir>', 'the project', '.')
+    .addHelpText(
+      'after',
+      `
+Adds it to updateKeys of fw.config.ts, behind the others: the first one signs.`,
+    )
+    .action(async (key: string, options: RotationOptions) => (await rotations()).trust(key, options));
+}
+
+function rotate(): Command {
+  return verb('rotate', 'Replace the signing key, in three releases', [
+    'fw key rotate                  1: makes a new key; this release is signed by the old one',
+    'fw key rotate --to sensor-2    2: the next release is signed by the new one',
+    'fw key rotate --drop sensor    3: the release after it trusts the old one no more',
+  ])
+    .option('--to <key>', 'have this trusted key sign from now on')
+    .option('--drop <key>', 'trust this key no more')
+    .option('--app <dir>', 'the project', '.')
+    .addHelpText(
+      'after',
+      `
+A device takes a firmware only by a key that the one it runs trusts: it needs
+release 1 before release 2. Each step changes updateKeys of fw.config.ts, and
+says what comes next. KEY is a comment in that list, or a fingerprint.`,
+    )
+    .action(async (options: RotationOptions) => (await rotations()).rotate(options));
 }
 
 function exportKey(): Command {

@@ -64,8 +64,8 @@ const SIGNING = [
   '',
   '1. `HEARTH_SIGNING_KEY`: the path of an OpenSSH private key, or the key itself, as CI secrets are;',
   '2. the field `signingKey`;',
-  '3. the key folder: `HEARTH_KEYS`, else `hearth/keys` in `XDG_CONFIG_HOME` or `~/.config`, one private key a file;',
-  '4. ssh-agent.',
+  '3. for each of `updateKeys`, in that order, the key folder: `HEARTH_KEYS`, else `hearth/keys` in `XDG_CONFIG_HOME` or `~/.config`, one',
+  '   private key a file; then ssh-agent.',
   '',
 ];
 

@@ -9,8 +9,7 @@ import type { Readable, Writable } from 'node:stream';
 import { promisify } from 'node:util';
 
 /** Whether this machine lets us. */
-export const lanIsPossible =
-  spawnSync('unshare', ['-rnm', 'ip', 'link', 'add', 'type', 'veth']).status === 0;
+export const lanIsPossible = spawnSync('unshare', ['-rnm', 'ip', 'link', 'add', 'type', 'veth']).status === 0;
 
 const SETUP = `
 set -e
@@ -42,11 +41,9 @@ export interface Lan extends AsyncDisposable {
 
 /** The members' addresses are 10.5.0.1, 10.5.0.2 …; of IPv6 they have the link's own. */
 export async function lan(...members: string[]): Promise<Lan> {
-  const holder = spawn(
-    'unshare',
-    ['-rnm', '--pid', '--fork', '--mount-proc', '--kill-child', 'bash', '-c', SETUP, 'bash', ...members],
-    { stdio: ['pipe', 'pipe', 'inherit'] },
-  );
+  const holder = spawn('unshare', ['-rnm', 'bash', '-c', SETUP, 'bash', ...members], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const gone = once(holder, 'exit');
   await Promise.race([
     once(createInterface(holder.stdout), 'line'),
@@ -54,11 +51,9 @@ export async function lan(...members: string[]): Promise<Lan> {
       throw new Error(`no network: ${status}`);
     }),
   ]);
-  const [inner = ''] = spawnSync('pgrep', ['-P', String(holder.pid)], { encoding: 'utf8' }).stdout.split(
-    '\n',
-  );
+  const started = new Set<Program>();
   const enter = (member: string, command: readonly string[]): string[] => [
-    ...['-t', inner, '-U', '-n', '-m', '-p', '--preserve-credentials'],
+    ...['-t', String(holder.pid), '-U', '-n', '-m', '--preserve-credentials'],
     ...['ip', 'netns', 'exec', member, ...command],
   ];
   return {
@@ -70,13 +65,24 @@ export async function lan(...members: string[]): Promise<Lan> {
       return `${answer.stdout}${answer.stderr}`;
     },
     start(member, command, env = {}) {
-      return spawn('nsenter', enter(member, command), {
+      const program = spawn('nsenter', enter(member, command), {
         stdio: ['pipe', 'pipe', 'pipe'],
         env: { ...process.env, ...env },
       });
+      started.add(program);
+      program.once('exit', () => started.delete(program));
+      return program;
     },
     async [Symbol.asyncDispose]() {
-      holder.kill('SIGKILL');
+      await Promise.all(
+        [...started].map((program) => {
+          const ended = once(program, 'exit');
+          program.kill('SIGKILL');
+          return ended;
+        }),
+      );
+      // Its standard input is what keeps it.
+      holder.stdin.end();
       await gone;
     },
   };
