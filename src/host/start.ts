@@ -6,7 +6,7 @@ import type { Board } from './board.ts';
 import { Machine } from './machine.ts';
 import type { ServedDisk } from './nbd/served-disk.ts';
 import { piBoard } from './pirig/board.ts';
-import { chooseAccelerator, TCG } from './qemu/accel.ts';
+import { chooseAccelerator, STEADY, TCG } from './qemu/accel.ts';
 import { bareMachine, type DiskBus, type Forward, uefiArgs } from './qemu/args.ts';
 import { findQemu } from './qemu/find.ts';
 import { findUefi } from './qemu/uefi.ts';
@@ -29,8 +29,11 @@ export interface MachineOptions {
   bus?: DiskBus;
   /** An emulated i6300esb; default true. A Pi 3 has none that QEMU emulates well enough. */
   watchdog?: boolean;
-  /** `tcg`: emulate the processor even where the host could run it (KVM). Default `auto`. */
-  accelerator?: 'auto' | 'tcg';
+  /**
+   * `tcg`: emulate the processor even where the host could run it (KVM). `steady`: and have its clock go by its work, which
+   * no load of the host makes late; for one processor. Default `auto`.
+   */
+  accelerator?: 'auto' | 'tcg' | 'steady';
   /** More arguments for QEMU: devices for a test. */
   extra?: readonly string[];
   /** Folders to look for QEMU in; default this process's PATH. */
@@ -79,14 +82,10 @@ async function uefiBoard(
   const { disk, workDir, varsFile = join(workDir, 'uefi-vars.fd') } = options;
   const machine = emulator === 'q35' ? 'q35' : 'virt';
   const firmware = await findUefi(emulator === 'q35' ? 'x86_64' : 'aarch64', qemu);
+  const arch = emulator === 'q35' ? 'x64' : 'arm64';
+  const chosen = { auto: undefined, tcg: TCG, steady: STEADY }[options.accelerator ?? 'auto'];
   const accelerator =
-    options.accelerator === 'tcg'
-      ? TCG
-      : await chooseAccelerator({
-          qemu,
-          arch: emulator === 'q35' ? 'x64' : 'arm64',
-          machine: bareMachine(machine, 'kvm'),
-        });
+    chosen ?? (await chooseAccelerator({ qemu, arch, machine: bareMachine(machine, 'kvm') }));
   await makeVars(firmware.vars, varsFile);
   return {
     emulator,

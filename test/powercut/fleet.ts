@@ -4,17 +4,24 @@ import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type FirmwareFile, openFirmware } from '../../src/archive/index.ts';
 import type { BuildResult } from '../../src/build/firmware.ts';
 import { type DeviceStatus, parseStatus } from '../../src/device/api/status.ts';
 import type { Machine } from '../../src/host/machine.ts';
+import { SshLink } from '../../src/links/ssh/ssh-link.ts';
+import { sendUpdate } from '../../src/update/transfer/send.ts';
 import { buildApp } from '../firmware.ts';
 
+export const BOOT = { timeoutMs: 240_000 };
+export const READY = /\[hearth\] ready /;
+
 /** An emulated machine on a loaded computer must get through a boot in the time of a trial. */
-const RULES = { healthySeconds: 2, trialSeconds: 280 } as const;
+const RULES = { healthySeconds: 1, trialSeconds: 280 } as const;
 /** From the ready line to a host key that was made and an SSH server that listens. */
 const SSH_UP_MS = 120_000;
-/** What ssh exits with when it did not get as far as the command. */
-const SSH_FAILED = 255;
+
+/** A firmware, and whether a person has to make it permanent. */
+export type Built = BuildResult & { byHand: boolean };
 
 export interface Answer {
   status: number | null;
@@ -22,9 +29,10 @@ export interface Answer {
   stderr: string;
 }
 
-/** The keys of one product, its firmware, and the way to its devices: plain OpenSSH. */
+/** The keys of one product, its firmware, and the ways to its devices: plain OpenSSH, and what `fw upload` does. */
 export class Fleet {
   readonly folder: string;
+  readonly #firmware = new Map<string, Built>();
 
   constructor(folder: string) {
     this.folder = folder;
@@ -32,14 +40,21 @@ export class Fleet {
       execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', `${folder}/${name}`]);
   }
 
-  async build(version: string, validate: 'auto' | 'manual'): Promise<BuildResult> {
+  async build(version: string, validate: 'auto' | 'manual'): Promise<void> {
     const line = async (name: string): Promise<string> =>
       (await readFile(`${this.folder}/${name}.pub`, 'utf8')).trim();
     const source = `import { run } from 'hearthfw';\nrun(() => void console.log('app ${version}'));\n`;
-    return buildApp(source, 'x86_64', `${this.folder}/${version}`, {
+    const built = await buildApp(source, 'x86_64', `${this.folder}/${version}`, {
       ...{ version, update: { ...RULES, validate }, sshKeys: [await line('login')] },
       ...{ updateKeys: [await line('update')], signingKey: `${this.folder}/update` },
     });
+    this.#firmware.set(version, { ...built, byHand: validate === 'manual' });
+  }
+
+  firmware(version: string): Built {
+    const firmware = this.#firmware.get(version);
+    if (!firmware) throw new Error(`no firmware ${version}`);
+    return firmware;
   }
 
   /** @param onError told what the device says while it works */
@@ -50,16 +65,7 @@ export class Fleet {
     onError?: (text: string) => void,
   ): Promise<Answer> {
     const child = spawn('ssh', [
-      ...['-F', 'none', '-i', `${this.folder}/login`, '-p', String(machine.portOf(22))],
-      // Whose first boot is cut may be another device at its second one.
-      ...['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR'].flatMap((o) => [
-        '-o',
-        o,
-      ]),
-      ...['BatchMode=yes', 'IdentitiesOnly=yes', 'IdentityAgent=none', 'ConnectTimeout=60'].flatMap((o) => [
-        '-o',
-        o,
-      ]),
+      ...['-F', 'none', '-p', String(machine.portOf(22)), ...this.#options],
       ...['root@127.0.0.1', command],
     ]);
     const answer: Answer = { status: null, stdout: '', stderr: '' };
@@ -77,9 +83,23 @@ export class Fleet {
     return answer;
   }
 
+  /** Sends a firmware as `fw upload` does: what the device lacks, as differences to what runs there. */
+  async send(machine: Machine, version: string): Promise<void> {
+    const link = new SshLink(`127.0.0.1:${machine.portOf(22)}`, { extra: ['-F', 'none', ...this.#options] });
+    const session = link.open(['update', '--frames']);
+    void machine.exited.then(() => session.close());
+    const fw = await this.#open(version);
+    try {
+      await sendUpdate(fw, session, { findOld: (uuid) => this.#find(uuid) });
+    } finally {
+      session.close();
+      await fw.close();
+    }
+  }
+
   /** Waits until the device's SSH server greets, and leaves again. */
   async listens(machine: Machine): Promise<void> {
-    for (const deadline = performance.now() + SSH_UP_MS; ; await delay(500)) {
+    for (const deadline = performance.now() + SSH_UP_MS; ; await delay(250)) {
       const socket = connect(machine.portOf(22), '127.0.0.1');
       const greeting = await new Promise<string>((resolve) => {
         socket.on('data', (bytes) => resolve(bytes.toString('latin1')));
@@ -91,18 +111,46 @@ export class Fleet {
     }
   }
 
-  /** Waits until the device answers. */
   async status(machine: Machine): Promise<DeviceStatus> {
-    for (const deadline = performance.now() + SSH_UP_MS; ; await delay(500)) {
-      const { status, stdout, stderr } = await this.ssh(machine, 'status --json');
-      if (status === 0) return parseStatus(stdout);
-      if (status !== SSH_FAILED || performance.now() > deadline)
-        throw new Error(`ssh status ended with ${status}: ${stdout}${stderr}`);
-    }
+    return parseStatus(await this.must(machine, 'status --json'));
   }
 
-  async must(machine: Machine, command: string, input?: string): Promise<void> {
+  /** @returns what the device answered */
+  async must(machine: Machine, command: string, input?: string): Promise<string> {
     const { status, stdout, stderr } = await this.ssh(machine, command, input);
     if (status !== 0) throw new Error(`ssh ${command} ended with ${status}: ${stdout}${stderr}`);
+    return stdout;
   }
+
+  get #options(): string[] {
+    return [
+      ...['-i', `${this.folder}/login`],
+      // Whose first boot is cut may be another device at its second one.
+      ...['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR', 'BatchMode=yes'],
+      ...['IdentitiesOnly=yes', 'IdentityAgent=none', 'ConnectTimeout=60'],
+    ].flatMap((option, n) => (n < 2 ? [option] : ['-o', option]));
+  }
+
+  #open(version: string): Promise<FirmwareFile> {
+    return openFirmware(this.firmware(version).path, { trust: 'self' });
+  }
+
+  async #find(uuid: string): Promise<FirmwareFile | undefined> {
+    const [version] = [...this.#firmware].find(([, built]) => built.uuid === uuid) ?? [];
+    return version === undefined ? undefined : this.#open(version);
+  }
+}
+
+/** Waits for the trial boot, and for its app. */
+export async function onTrial(machine: Machine, version: string): Promise<void> {
+  // In either order.
+  const seen = (what: string | RegExp) => machine.console.waitFor(what, { ...BOOT, take: false });
+  await Promise.all([seen(`[hearth] on trial: ${version}`), seen(READY)]);
+}
+
+/** Makes the system on trial permanent: by hand where it waits for that, or by coming to it. */
+export async function validate(fleet: Fleet, machine: Machine, version: string): Promise<void> {
+  const { uuid, byHand } = fleet.firmware(version);
+  await fleet.must(machine, byHand ? 'validate' : `reachable ${uuid}`);
+  await machine.console.waitFor(`[hearth] validated: ${version}`, BOOT);
 }

@@ -1,13 +1,21 @@
-import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Machine } from '../../src/host/machine.ts';
 import type { DiskState } from '../../src/host/nbd/power-loss-disk.ts';
-import type { ServedDisk } from '../../src/host/nbd/served-disk.ts';
+import { ServedDisk } from '../../src/host/nbd/served-disk.ts';
+import type { Qmp } from '../../src/host/qemu/qmp.ts';
 import { startMachine } from '../../src/host/start.ts';
+
+/** What a disk begins as. */
+export interface DiskImage {
+  file: string;
+  /** Of the disk, bytes: at least the file's. */
+  size: number;
+}
 
 /** A machine as it was once: off, or in the midst of running when there is a memory. */
 export interface Saved {
-  served: ServedDisk;
+  image: DiskImage;
   disk: DiskState;
   /** Copy of the UEFI variables; undefined: a board's of which nothing was ever asked. */
   vars: string | undefined;
@@ -15,16 +23,26 @@ export interface Saved {
   memory: string | undefined;
 }
 
-/** Where machines run, one at a time, and where they are saved. */
-export class Rig {
+/** Where machines run, one at a time, and where they are saved. Rigs share what was saved, and nothing else. */
+export class Rig implements AsyncDisposable {
   readonly folder: string;
   readonly vars: string;
+  /** Decides what a power cut does to the disk. */
+  random: () => number = Math.random;
+  readonly #accelerator: 'steady' | 'auto';
   readonly #say: (line: string) => void;
+  readonly #disks = new Map<DiskImage, ServedDisk>();
   #machine: Machine | undefined;
+  #transcripts: Machine[] = [];
   #saved = 0;
 
-  constructor(folder: string, say: (line: string) => void) {
+  /**
+   * @param folder made; a short path, for there are sockets in it
+   * @param steady whether the machines' clocks go by what they do: for a computer that has much else to do
+   */
+  constructor(folder: string, steady: boolean, say: (line: string) => void) {
     this.folder = folder;
+    this.#accelerator = steady ? 'steady' : 'auto';
     this.#say = say;
     this.vars = join(folder, 'vars.fd');
   }
@@ -32,62 +50,100 @@ export class Rig {
   /** Switches a machine on, with the UEFI variables as they are. */
   async start(served: ServedDisk, extra: readonly string[] = []): Promise<Machine> {
     await this.stop();
-    this.#machine = await startMachine({
-      emulator: 'q35',
-      disk: served,
-      workDir: this.folder,
-      varsFile: this.vars,
-      forwards: [{ host: 0, guest: 22 }],
-      extra,
+    const machine = await startMachine({
+      ...{ emulator: 'q35', disk: served, workDir: this.folder, varsFile: this.vars },
+      ...{ accelerator: this.#accelerator, cpus: 1, forwards: [{ host: 0, guest: 22 }], extra },
     });
-    void this.#listen(this.#machine);
-    return this.#machine;
+    this.#machine = machine;
+    this.#transcripts.push(machine);
+    void this.#listen(machine);
+    return machine;
   }
 
-  /** Saves a machine that runs, and ends it. It must run: one that was stopped would be stopped when it is resumed. */
-  async save(machine: Machine, served: ServedDisk): Promise<Saved> {
-    const folder = join(this.folder, `saved-${++this.#saved}`);
-    await mkdir(folder);
-    const saved = { vars: join(folder, 'vars.fd'), memory: join(folder, 'memory') };
+  /** Saves a machine as it is right now, and ends it. */
+  async save(machine: Machine, image: DiskImage): Promise<Saved> {
     const { qmp } = machine;
-    const done = Promise.withResolvers<void>();
-    const stop = qmp.onEvent(({ event, data }) => {
-      if (event !== 'MIGRATION' || !/^(completed|failed)$/.test(String(data.status))) return;
-      if (data.status === 'completed') done.resolve();
-      else done.reject(new Error('QEMU could not save the machine'));
-    });
-    await qmp.execute('migrate-set-capabilities', { capabilities: [{ capability: 'events', state: true }] });
+    await qmp.execute('stop');
+    const folder = join(this.folder, `saved-${++this.#saved}`);
+    await mkdir(folder, { recursive: true });
+    const saved = { vars: join(folder, 'vars.fd'), memory: join(folder, 'memory') };
     await qmp.execute('migrate-set-parameters', { 'max-bandwidth': 2 ** 40 });
-    await qmp.execute('migrate', { uri: `file:${saved.memory}` });
-    await done.promise;
-    stop();
-    const disk = served.disk.state();
+    await migrated(qmp, () => qmp.execute('migrate', { uri: `file:${saved.memory}` }));
+    const disk = (await this.disk(image)).disk.state();
     await copyFile(this.vars, saved.vars);
     await machine.stop();
-    return { served, disk, ...saved };
+    return { image, disk, ...saved };
   }
 
   /** A machine that was switched off, as it is now. */
-  async saveOff(served: ServedDisk): Promise<Saved> {
+  async saveOff(image: DiskImage): Promise<Saved> {
     const vars = join(this.folder, `vars-${++this.#saved}.fd`);
     await copyFile(this.vars, vars);
-    return { served, disk: served.disk.state(), vars, memory: undefined };
+    return { image, disk: (await this.disk(image)).disk.state(), vars, memory: undefined };
   }
 
   /** A machine as it was saved: it goes on, or is switched on. */
-  async resume({ served, disk, vars, memory }: Saved): Promise<Machine> {
+  async resume({ image, disk, vars, memory }: Saved): Promise<Machine> {
     await this.stop();
+    const served = await this.disk(image);
     served.disk.restore(disk);
+    this.#transcripts = [];
     await rm(this.vars, { force: true });
     if (vars !== undefined) await copyFile(vars, this.vars);
-    return this.start(served, memory === undefined ? [] : ['-incoming', `file:${memory}`]);
+    if (memory === undefined) return this.start(served);
+    const machine = await this.start(served, ['-incoming', 'defer']);
+    const { qmp } = machine;
+    await migrated(qmp, () => qmp.execute('migrate-incoming', { uri: `file:${memory}` }));
+    await qmp.execute('cont');
+    return machine;
   }
 
-  async #listen(machine: Machine): Promise<void> {
-    for await (const line of machine.console) if (line.startsWith('[')) this.#say(`  ${line}`);
+  /** This rig's disk that begins as an image. */
+  async disk(image: DiskImage): Promise<ServedDisk> {
+    const there = this.#disks.get(image);
+    if (there) return there;
+    const folder = join(this.folder, `disk-${this.#disks.size}`);
+    await mkdir(folder, { recursive: true });
+    const disk = await ServedDisk.open({
+      image: image.file,
+      size: image.size,
+      folder,
+      random: () => this.random(),
+    });
+    this.#disks.set(image, disk);
+    return disk;
+  }
+
+  /** What the machines since the last `resume` printed, into a folder. */
+  async saveTranscripts(folder: string): Promise<void> {
+    for (const [n, { console: lines }] of this.#transcripts.entries())
+      await writeFile(join(folder, `console-${n + 1}.log`), lines.transcript);
   }
 
   async stop(): Promise<void> {
     await this.#machine?.stop();
   }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    for (const disk of this.#disks.values()) await disk[Symbol.asyncDispose]();
+  }
+
+  async #listen(machine: Machine): Promise<void> {
+    for await (const line of machine.console) if (line.startsWith('[')) this.#say(`  ${line}`);
+  }
+}
+
+/** Memory and devices go to a file or come from it; resolves when they have. */
+async function migrated(qmp: Qmp, begin: () => Promise<unknown>): Promise<void> {
+  const done = Promise.withResolvers<void>();
+  const stop = qmp.onEvent(({ event, data }) => {
+    if (event !== 'MIGRATION' || !/^(completed|failed)$/.test(String(data.status))) return;
+    if (data.status === 'completed') done.resolve();
+    else done.reject(new Error('QEMU could not save or load the machine'));
+  });
+  await qmp.execute('migrate-set-capabilities', { capabilities: [{ capability: 'events', state: true }] });
+  await begin();
+  await done.promise;
+  stop();
 }

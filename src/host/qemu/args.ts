@@ -122,6 +122,7 @@ export function uefiArgs(hardware: UefiHardware): string[] {
   const { machine, accelerator, firmware, vars, bus } = hardware;
   return [
     ...['-M', machineType(machine, accelerator), '-accel', accelerator.accel],
+    ...(accelerator.icount === undefined ? [] : ['-icount', accelerator.icount]),
     ...['-cpu', cpu(machine, accelerator)],
     ...common(hardware),
     ...raw('code', firmware.code, { readOnly: true }),
