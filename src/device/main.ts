@@ -88,7 +88,7 @@ const tree = supervisedApp(
     {
       exec,
       data: (onSlow) =>
-        createDataService(boot, info.data.commitSeconds, { exec, say: speaker('data'), onSlow }),
+        createDataService(boot, info.data.commitSeconds, { exec, identity, say: speaker('data'), onSlow }),
       app: {
         hold,
         letGo,

@@ -30,7 +30,6 @@ export const PATHS = {
   ssh: '/run/hearth/ssh',
   dropbearkey: '/usr/bin/dropbearkey',
   appCgroup: '/sys/fs/cgroup/app',
-  sshCgroup: '/sys/fs/cgroup/ssh',
   netCgroup: '/sys/fs/cgroup/net',
 } as const;
 

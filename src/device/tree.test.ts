@@ -208,7 +208,7 @@ async function start({ prepare, grow, onState }: Changes = {}): Promise<void> {
 const until = <T>(look: () => T): Promise<T> => vi.waitFor(look, { timeout: 30_000, interval: 20 });
 const NAMES = [
   ...['data', 'dhcp', 'dhcp eth0', 'network', 'devices', 'hot-plug'],
-  ...['update', 'ssh', 'control socket', 'app', 'status', 'data watch'],
+  ...['update', 'ssh', 'mdns', 'control socket', 'app', 'status', 'data watch'],
 ];
 const ids = (): Map<string, number | undefined> =>
   new Map(NAMES.map((name) => [name, named<Server>(name).find()?.id]));
@@ -316,6 +316,7 @@ test.each<[name: string, alsoRestarts: string[]]>([
   ['hot-plug', []],
   ['update', []],
   ['ssh', []],
+  ['mdns', []],
   ['control socket', []],
   ['status', []],
   ['data watch', []],

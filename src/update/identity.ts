@@ -18,6 +18,8 @@ const identitySchema = z.object({
   hostname: z.string().optional(),
   /** Public keys, lines of OpenSSH, that may log in besides the firmware's. */
   operatorKeys: z.array(z.string()).default([]),
+  /** A factory reset has been asked for, and is done by the next boot. */
+  forgetData: z.boolean().optional(),
 });
 
 /** What a later version has put there stays there. */

@@ -43,6 +43,6 @@ export interface Device {
     /** @param hostname undefined: the firmware's again. @throws FwError `bad-hostname` */
     give(hostname: string | undefined): Promise<Hostname>;
   };
-  /** When the device goes down, /data is forgotten. */
+  /** The next boot begins with an empty /data. */
   forgetData(): Promise<void>;
 }

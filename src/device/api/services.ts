@@ -79,7 +79,10 @@ export function deviceOf(
     }),
     hostname,
     development: info.dev ? developmentOf(info, onlookers) : undefined,
-    forgetData: () => named<Data>('data').call('forget'),
+    async forgetData() {
+      const { askForReset } = await import('../data/reset.ts');
+      await askForReset(identity);
+    },
   };
 }
 

@@ -52,7 +52,6 @@ export function dataMounted(): Promise<DataState> {
 export class Data extends Server {
   readonly #mounted = Promise.withResolvers<DataState>();
   #state: DataState | 'preparing' = 'preparing';
-  #forgotten = false;
   #service: DataService | undefined;
   #onChange = (): void => {};
 
@@ -78,17 +77,12 @@ export class Data extends Server {
     return this.later(this.#mounted.promise);
   }
 
-  /** At the end, when nothing uses it any more, /data is made such that the next boot makes it anew. */
-  forget(): void {
-    this.#forgotten = true;
-  }
-
   state(): DataState | 'preparing' {
     return this.#state;
   }
 
   override async terminate(reason: ExitReason): Promise<void> {
     if (!isOrderly(reason) || this.#state === 'preparing') return;
-    await this.#service?.release(this.#forgotten);
+    await this.#service?.release();
   }
 }

@@ -1,14 +1,16 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { DataState } from '../../otp/device.ts';
 import type { BootInfo } from '../boot-info.ts';
 import type { Exec } from '../exec.ts';
+import type { DeviceIdentity } from '../identity.ts';
 import { APP_USER, PATHS } from '../paths.ts';
 import { makeAppDir } from './app-dir.ts';
 import { blockInfo, openDevice } from './block.ts';
 import { canGrow, type GrowTarget, growFilesystem, growPartition } from './grow.ts';
 import { mountVolatile } from './mounts.ts';
 import { prepareData, releaseData } from './prepare.ts';
-import { backupPlaces, parseSuperblock, SUPERBLOCK_OFFSET, SUPERBLOCK_SIZE } from './superblock.ts';
+import { resetIfAsked } from './reset.ts';
+import { parseSuperblock, SUPERBLOCK_OFFSET, SUPERBLOCK_SIZE } from './superblock.ts';
 
 /** A file system this much smaller than its partition is as large as it can be: it ends on a whole group. */
 const WHOLE = 16 * 1024 * 1024;
@@ -18,14 +20,13 @@ export interface DataService {
   prepare(): Promise<DataState>;
   /** Takes the room that the disk has gained. For when the device is up: the app does not wait for it. */
   grow(): Promise<void>;
-  /** @param forget whether the next boot is to make a new file system */
-  release(forget: boolean): Promise<void>;
+  release(): Promise<void>;
 }
 
 export function createDataService(
   boot: Pick<BootInfo, 'disk' | 'data' | 'table'>,
   commitSeconds: number,
-  effects: { exec: Exec; say(message: string): void; onSlow(): void },
+  effects: { exec: Exec; identity: DeviceIdentity; say(message: string): void; onSlow(): void },
 ): DataService {
   const { exec, say } = effects;
   const target = (device: string): GrowTarget => ({
@@ -46,6 +47,13 @@ export function createDataService(
 
   return {
     async prepare() {
+      await resetIfAsked(effects.identity, {
+        device: boot.data,
+        openForWriting: (device) => openDevice(device, 'write'),
+        sizeOf: (device) => blockInfo(device).size,
+        mounts: () => readFileSync('/proc/mounts', 'utf8'),
+        say,
+      });
       const options = { device: boot.data, target: PATHS.data, commitSeconds };
       const state = await prepareData(options, {
         exec,
@@ -82,34 +90,8 @@ export function createDataService(
       }
     },
 
-    async release(forget) {
-      // Files that are being sent hold /data in a mount namespace of their own.
-      if (forget) writeFileSync(`${PATHS.sshCgroup}/cgroup.kill`, '1');
-      await releaseData(exec, PATHS.data, say);
-      if (forget && boot.data !== undefined) forgetData(boot.data, say);
-    },
+    release: () => releaseData(exec, PATHS.data, say),
   };
-}
-
-/** Without a superblock, and without the copies that a repair would start from, there is no file system: data/prepare.ts. */
-function forgetData(device: string, say: (message: string) => void): void {
-  if (readFileSync('/proc/mounts', 'utf8').includes(`${device} `)) {
-    // The kernel would write its superblock once more.
-    say('/data is still in use: it has not been forgotten');
-    return;
-  }
-  const { size } = blockInfo(device);
-  const zeros = new Uint8Array(SUPERBLOCK_SIZE);
-  const offsets = [...backupPlaces().map((place) => place.offset), SUPERBLOCK_OFFSET];
-  using partition = openDevice(device, 'write');
-  // The first one last: a cut before leaves all of it.
-  const why = 'forgetting /data';
-  partition.writeSteps(
-    offsets
-      .filter((offset) => offset + zeros.length <= size)
-      .map((offset) => ({ offset, bytes: zeros, why })),
-  );
-  say('/data has been forgotten');
 }
 
 function filesystemSize(device: string): number {
