@@ -1,12 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeImage as writeDisk } from '../../src/build/image.ts';
-import { seededRandom } from '../../src/build/test-random.ts';
 import type { Machine } from '../../src/host/machine.ts';
 import { MiB } from '../../src/update/layout.ts';
 import { buildExample, temporaryFolder } from '../firmware.ts';
-import { run } from '../real/disk-file.ts';
-import { expectGoodData, growDisk, planOf, readImage, writeImage } from './disk.ts';
+import { expectGoodData, growDisk, planOf, writeImage } from './disk.ts';
 import { Bench } from './harness.ts';
 
 const BOOT = { timeoutMs: 240_000 };
@@ -14,16 +11,10 @@ const RECOVERY = { timeoutMs: 120_000 };
 const GiB = 1024 * MiB;
 /** ext4's block group of 32,768 blocks of 4 KiB; some begin with a copy of the superblock. */
 const GROUP = 128 * MiB;
-/** A night's run takes more: HEARTH_CUTS=100. */
-const CUTS = Number(process.env.HEARTH_CUTS ?? 4);
-/** From the first line about /data to the ready line, as far as nothing has measured it yet. */
-const ASSUMED_WINDOW_MS = 3_000;
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 /** The image of the least size: what `fw image` makes without --size. */
 let image: string;
-/** How long the first boot is busy with /data, milliseconds. */
-let windowMs = ASSUMED_WINDOW_MS;
 beforeAll(async () => {
   folder = await temporaryFolder();
   const firmware = await buildExample('hello', 'x86_64', folder.path);
@@ -47,7 +38,8 @@ async function appServes(machine: Machine): Promise<void> {
   expect(await response.json()).toMatchObject({ ok: true });
 }
 
-// One disk through good and bad times: each test finds it as the one before left it.
+// One disk through good and bad times: each test finds it as the one before left it. Power cuts while /data is made and grows
+// (P11) are scenes of powercut.test.ts, on a disk that loses what was not flushed.
 describe('the data partition (x86_64)', () => {
   let bench: Bench;
   let machine: Machine;
@@ -71,10 +63,7 @@ describe('the data partition (x86_64)', () => {
   test('is made at the first boot and takes the whole of a disk that is larger than the image', async () => {
     await growDisk(bench.disk, 2 * GiB);
     machine = await bench.start();
-    await machine.console.waitFor('[hearth] making /data', BOOT);
-    const begun = performance.now();
     await machine.console.waitFor(/\[hearth\] ready /, BOOT);
-    windowMs = performance.now() - begun;
     expect(said()).toEqual([
       '[hearth] making /data',
       expect.stringMatching(/^\[hearth\] \/data: its partition grew to \d+ MiB$/),
@@ -162,41 +151,6 @@ function noise(length: number): Buffer {
   }
   return Buffer.from(words.buffer);
 }
-
-describe('power cuts while /data is made and grows for the first time (P11)', () => {
-  const disks: string[] = [];
-
-  // One boot, stopped at each moment for a copy of its disk: what a cut at that moment would have left.
-  beforeAll(async () => {
-    const random = seededRandom('power cuts');
-    const moments = Array.from({ length: CUTS }, () => Math.round(random() * windowMs)).sort((a, b) => a - b);
-    await using bench = await Bench.open({ emulator: 'q35', image });
-    await growDisk(bench.disk, 2 * GiB);
-    const machine = await bench.start();
-    await machine.console.waitFor('[hearth] making /data', BOOT);
-    for (const [index, moment] of moments.entries()) {
-      await delay(moment - (moments[index - 1] ?? 0));
-      await machine.qmp.execute('stop');
-      const disk = `${folder.path}/cut-${index + 1}.img`;
-      expect(run('cp', '--sparse=always', bench.disk, disk)).toMatchObject({ status: 0 });
-      await machine.qmp.execute('cont');
-      disks.push(disk);
-      console.log(`cut ${index + 1}: ${moment} of ${Math.round(windowMs)} ms after the beginning`);
-    }
-  });
-
-  test.for(Array.from({ length: CUTS }, (_, n) => n + 1))('cut %i', async (number) => {
-    await using bench = await Bench.open({ emulator: 'q35', image: disks[number - 1] ?? '' });
-    const { data } = await planOf('x86_64', bench.disk);
-    const label = (await readImage(bench.disk, data.offset + 1024 + 0x78, 16)).toString('latin1');
-    console.log(`cut ${number} left: ${label.replaceAll('\0', '') || 'no file system'}`);
-    const machine = await bench.start();
-    await machine.console.waitFor(/\[hearth\] ready /, BOOT);
-    expect(await mounted(machine)).toBe('/dev/vda5 ext4 rw');
-    await powerOff(machine);
-    await expectGoodData('x86_64', bench.disk);
-  });
-});
 
 test('rpi3: /data is made at the first boot and takes the whole card', async () => {
   const firmware = await buildExample('hello', 'rpi3', folder.path);
