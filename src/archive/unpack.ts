@@ -1,7 +1,7 @@
-import { hash } from 'node:crypto';
 import { FwError } from '../errors.ts';
 import type { Chunk } from './chunk-table.ts';
 import type { Payload } from './manifest.ts';
+import { sha256 } from './sha256.ts';
 import { decompressChunk } from './zstd.ts';
 
 /**
@@ -16,7 +16,7 @@ export async function unpackChunk(
   index: number,
 ): Promise<Uint8Array> {
   const where = `payload/${payload.name}, chunk ${index}, byte ${chunk.offset}`;
-  if (!hash('sha256', stored, 'buffer').equals(chunk.storedSha256)) {
+  if (!(await sha256(stored)).equals(chunk.storedSha256)) {
     throw new FwError(
       'fw-chunk-altered',
       `payload ${payload.name} was altered: chunk ${index} has another hash`,
@@ -31,7 +31,7 @@ export async function unpackChunk(
   const raw = await decompressChunk(stored, chunk.size).catch((cause: unknown) => {
     throw undecodable(where, payload, chunk, cause);
   });
-  if (!hash('sha256', raw, 'buffer').equals(chunk.sha256)) throw undecodable(where, payload, chunk);
+  if (!(await sha256(raw)).equals(chunk.sha256)) throw undecodable(where, payload, chunk);
   return raw;
 }
 

@@ -38,7 +38,10 @@ test.each([
       const bytes = pattern(Math.min(length, size - offset), seed);
       await disk.write(offset, bytes);
       model.set(bytes, offset);
-      await disk.flush();
+      // What is gathered is seen, too.
+      const small = model.subarray(Math.max(0, offset - 9), offset + 9);
+      expect(Buffer.from(disk.readAt(Math.max(0, offset - 9), small.length)).equals(small)).toBe(true);
+      if (seed % 2 === 0) await disk.flush();
       const from = Math.max(0, offset - 5000);
       const wanted = model.subarray(from, offset + bytes.length + 5000);
       expect(Buffer.from(await disk.read(from, wanted.length)).equals(wanted)).toBe(true);
@@ -48,6 +51,26 @@ test.each([
   );
   await disk.close();
   expect(readFileSync(path).equals(model)).toBe(true);
+});
+
+test('what follows one another is written by the MiB, whatever it was cut into', async () => {
+  const model = pattern(SIZE, 1);
+  writeFileSync(path, model);
+  const disk = await DiskFile.open(path);
+  const fresh = pattern(SIZE - 2000, 2);
+  for (let at = 0; at < fresh.length; at += 77_777)
+    await disk.write(1000 + at, fresh.subarray(at, at + 77_777));
+  model.set(fresh, 1000);
+  // Whole MiB are there before anybody asks; what is not whole waits for the flush.
+  expect(
+    readFileSync(path)
+      .subarray(0, 2 * 2 ** 20)
+      .equals(model.subarray(0, 2 * 2 ** 20)),
+  ).toBe(true);
+  expect(readFileSync(path).equals(model)).toBe(false);
+  await disk.flush();
+  expect(readFileSync(path).equals(model)).toBe(true);
+  await disk.close();
 });
 
 test('operations that are begun together do not mix; reads end with the disk; nothing is written behind it', async () => {

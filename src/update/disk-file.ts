@@ -14,6 +14,14 @@ const WINDOW = 16 * WASM_PAGE;
 const FILE_BLOCK = 4096;
 const SYS_SECTOR = 512;
 
+/** Bytes that are to be written, from a block's beginning. */
+interface Gathered {
+  start: number;
+  /** The first that was given. */
+  from: number;
+  to: number;
+}
+
 /**
  * A disk of the machine, or an image in a file. Past the page cache (O_DIRECT): what is read back is what the medium holds, and
  * an update does not push the app's files out of memory. One operation at a time, through one buffer.
@@ -25,9 +33,13 @@ export class DiskFile implements Disk {
   readonly #file: FileHandle;
   readonly #block: number;
   readonly #buffer = aligned(WINDOW);
+  /** Of what is gathered. */
+  readonly #out = aligned(WINDOW);
+  #gathered: Gathered | undefined;
   /** Of `readAt`, which comes while an operation waits for the other. */
   readonly #small = aligned(WASM_PAGE);
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #waiting: (() => void)[] = [];
+  #busy = false;
 
   private constructor(file: FileHandle, size: number, block: number, direct: boolean) {
     this.#file = file;
@@ -56,12 +68,19 @@ export class DiskFile implements Disk {
       out.set(this.#small.subarray(within, within + take), at);
       at += take;
     }
+    if (this.#gathered && this.#overlaps(offset, out.length)) {
+      const { start, from, to } = this.#gathered;
+      const [begin, end] = [Math.max(from, offset), Math.min(to, offset + out.length)];
+      out.set(this.#out.subarray(begin - start, end - start), begin - offset);
+    }
     return out;
   };
 
-  read(offset: number, length: number): Promise<Uint8Array> {
+  read(offset: number, length: number, into?: Buffer): Promise<Uint8Array> {
     return this.#inTurn(async () => {
-      const out = new Uint8Array(Math.max(0, Math.min(length, this.size - offset)));
+      if (this.#overlaps(offset, length)) await this.#writeOut();
+      const there = Math.max(0, Math.min(length, this.size - offset));
+      const out = into && into.length >= there ? into.subarray(0, there) : Buffer.allocUnsafeSlow(there);
       for (let at = 0; at < out.length; ) {
         const { start, end, within, take } = this.#window(offset + at, out.length - at, WINDOW);
         await this.#fill(0, start, end);
@@ -72,33 +91,76 @@ export class DiskFile implements Disk {
     });
   }
 
+  /**
+   * What follows what was written last is gathered to writes of a MiB: cards and disks want large ones. All is on its way to
+   * the medium by the next `flush`, which is also told of what could not be written.
+   */
   write(offset: number, bytes: Uint8Array): Promise<void> {
     return this.#inTurn(async () => {
       if (offset < 0 || offset + bytes.length > this.size)
         throw new RangeError(`bytes ${offset} to ${offset + bytes.length} are not on the disk`);
+      if (this.#gathered?.to !== offset) await this.#writeOut();
       for (let at = 0; at < bytes.length; ) {
-        const { start, end, within, take } = this.#window(offset + at, bytes.length - at, WINDOW);
-        // What else is in the first block and in the last one stays as it is.
-        if (within > 0) await this.#fill(0, start, start + this.#block);
-        const last = end - this.#block;
-        if (start + within + take < end && (last > start || within === 0))
-          await this.#fill(last - start, last, end);
-        this.#buffer.set(bytes.subarray(at, at + take), within);
-        for (let done = 0; done < end - start; ) {
-          const rest = end - start - done;
-          done += (await this.#file.write(this.#buffer, done, rest, start + done)).bytesWritten;
-        }
-        at += take;
+        this.#gathered ??= await this.#gather(offset + at);
+        const { start, to } = this.#gathered;
+        const part = bytes.subarray(at, at + WINDOW - (to - start));
+        this.#out.set(part, to - start);
+        this.#gathered.to += part.length;
+        at += part.length;
+        if (this.#gathered.to === start + WINDOW) await this.#writeOut();
       }
     });
   }
 
   flush(): Promise<void> {
-    return this.#inTurn(() => this.#file.datasync());
+    return this.#inTurn(async () => {
+      await this.#writeOut();
+      await this.#file.datasync();
+    });
   }
 
   close(): Promise<void> {
-    return this.#inTurn(() => this.#file.close());
+    return this.#inTurn(async () => {
+      try {
+        await this.#writeOut();
+      } finally {
+        await this.#file.close();
+      }
+    });
+  }
+
+  /** Begins at a block; what stands before the place in it stays as it is. */
+  async #gather(from: number): Promise<Gathered> {
+    const { start, end, within } = this.#window(from, 1, WINDOW);
+    if (within > 0) {
+      await this.#fill(0, start, end);
+      this.#out.set(this.#buffer.subarray(0, end - start));
+    }
+    return { start, from, to: from };
+  }
+
+  async #writeOut(): Promise<void> {
+    const gathered = this.#gathered;
+    if (!gathered) return;
+    // Whatever comes of it: what cannot be written must not stand in the way of all that comes after it.
+    this.#gathered = undefined;
+    const { start, from, to } = gathered;
+    const block = this.direct ? this.#block : 1;
+    const end = Math.ceil(to / block) * block;
+    const last = end - block;
+    // What else is in the last block stays as it is; the first one is known whole, unless it was begun at its beginning.
+    if (to < end && (last > start || from === start)) {
+      await this.#fill(0, last, end);
+      this.#out.set(this.#buffer.subarray(to - last, block), to - start);
+    }
+    for (let done = 0; done < end - start; )
+      done += (await this.#file.write(this.#out, done, end - start - done, start + done)).bytesWritten;
+  }
+
+  #overlaps(offset: number, length: number): boolean {
+    return (
+      this.#gathered !== undefined && offset < this.#gathered.to && offset + length > this.#gathered.from
+    );
   }
 
   /** The blocks that hold the next bytes, as many as fit a buffer. */
@@ -119,10 +181,17 @@ export class DiskFile implements Disk {
     }
   }
 
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(work);
-    this.#last = result.catch(() => {});
-    return result;
+  /** What waits begins before what is done is told: the disk goes on while somebody looks at what it has read. */
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#busy) await new Promise<void>((begin) => this.#waiting.push(begin));
+    this.#busy = true;
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#busy = false;
+    }
   }
 }
 

@@ -5,8 +5,11 @@ export interface Disk {
   readonly size: number;
   /** For what is small and parsed at once: partition tables, directories. */
   readonly readAt: ReadAt;
-  /** From the medium, past every cache: what a power cut would leave behind once all is flushed. */
-  read(offset: number, length: number): Promise<Uint8Array>;
+  /**
+   * From the medium, past every cache: what a power cut would leave behind once all is flushed.
+   * @param into where the bytes may be put: who reads a whole slot has no garbage made of it
+   */
+  read(offset: number, length: number, into?: Buffer): Promise<Uint8Array>;
   write(offset: number, bytes: Uint8Array): Promise<void>;
   /** Resolves when everything that was written is on the medium. */
   flush(): Promise<void>;

@@ -1,6 +1,7 @@
 import type { Head } from '../archive/head.ts';
 import { FwError } from '../errors.ts';
 import type { Disk } from './disk.ts';
+import { ahead, Behind, byTurns } from './pipeline.ts';
 import { type ChunkId, chunksOf, type SlotStore } from './slot.ts';
 
 export interface InstallationParts {
@@ -12,17 +13,17 @@ export interface InstallationParts {
   runningHead: Head | undefined;
 }
 
-/** Where the bytes of a chunk are already. */
-type Source = 'there' | { copy: ChunkId };
+/** Chunks that are read while one is hashed or written: a disk is never waited for and idle. */
+const READ_AHEAD = 2;
 
 /**
  * The way of one firmware into the inactive slot. Nothing is journalled: which chunks are there already is found by reading
- * the slot, and every chunk is written only when its bytes are what was signed.
+ * the slots, and every chunk is written only when its bytes are what was signed. What the running slot has is copied at once, by
+ * the one read that shows that it is right.
  */
 export class Installation {
   readonly head: Head;
   readonly #parts: InstallationParts;
-  readonly #sources = new Map<ChunkId, Source>();
   /** By payload and index. */
   readonly #missing = new Map<string, ChunkId>();
 
@@ -37,7 +38,7 @@ export class Installation {
     // First: a slot must not say that it holds what is no longer whole.
     if (!resumed) await parts.into.writeHead(head.bytes);
     await parts.disk.flush();
-    await installation.#look(resumed);
+    await installation.#fill(resumed);
     return installation;
   }
 
@@ -69,11 +70,11 @@ export class Installation {
   }
 
   /**
-   * Copies what the running slot has, and reads the whole slot back from the medium.
+   * Reads the whole slot back from the medium.
    * @throws FwError `update-incomplete`, `slot-readback`
    */
   async finish(onProgress: (done: number, total: number) => void = () => {}): Promise<void> {
-    const { disk, into, running } = this.#parts;
+    const { disk, into } = this.#parts;
     const [first] = this.#missing.values();
     if (first) {
       throw new FwError('update-incomplete', `${this.#missing.size} chunks have not come`, {
@@ -82,35 +83,37 @@ export class Installation {
         remedy: 'Send the firmware again: what is there already is not sent twice.',
       });
     }
-    for (const [id, source] of this.#sources) {
-      if (source === 'there') continue;
-      const bytes = await running.read(source.copy);
-      // It was right a moment ago: a medium that fails.
-      if (!bytes) throw unreadable(id, running.slot);
-      await into.write(id, bytes);
-    }
     await disk.flush();
     const all = chunksOf(this.head);
-    for (const [done, id] of all.entries()) {
-      if (!(await into.read(id))) throw unreadable(id, into.slot);
-      onProgress(done + 1, all.length);
+    let done = 0;
+    const memory = byTurns(READ_AHEAD);
+    const read = (id: ChunkId) => into.read(id, memory(id.chunk.size));
+    for await (const { item, made } of ahead(all, READ_AHEAD, read)) {
+      if (!made) throw unreadable(item, into.slot);
+      onProgress(++done, all.length);
     }
   }
 
-  async #look(resumed: boolean): Promise<void> {
+  /** Copies what the running slot has; what neither slot has is missing. */
+  async #fill(resumed: boolean): Promise<void> {
     const { into, running, runningHead } = this.#parts;
     const here = new Map(
       (runningHead ? chunksOf(runningHead) : []).map((id) => [id.chunk.sha256.toString('hex'), id]),
     );
-    for (const id of chunksOf(this.head)) {
-      if (resumed && (await into.read(id))) {
-        this.#sources.set(id, 'there');
-        continue;
-      }
+    // One more is being written.
+    const memory = byTurns(READ_AHEAD + 1);
+    const find = async (id: ChunkId): Promise<Uint8Array | 'there' | undefined> => {
+      const place = memory(id.chunk.size);
+      if (resumed && (await into.read(id, place))) return 'there';
       const copy = here.get(id.chunk.sha256.toString('hex'));
-      if (copy && (await running.read(copy))) this.#sources.set(id, { copy });
-      else this.#missing.set(keyOf(id.payload.name, id.index), id);
+      return copy && running.read(copy, place);
+    };
+    const behind = new Behind();
+    for await (const { item, made } of ahead(chunksOf(this.head), READ_AHEAD, find)) {
+      if (!made) this.#missing.set(keyOf(item.payload.name, item.index), item);
+      else if (made !== 'there') await behind.begin(into.write(item, made));
     }
+    await behind.ended;
   }
 }
 

@@ -1,7 +1,7 @@
-import { hash } from 'node:crypto';
 import type { Chunk } from '../archive/chunk-table.ts';
 import type { Head } from '../archive/head.ts';
 import type { Payload } from '../archive/manifest.ts';
+import { sha256 } from '../archive/sha256.ts';
 import { type Slot, swapVariants } from '../archive/variants.ts';
 import { FwError } from '../errors.ts';
 import type { Extent } from '../formats/bytes.ts';
@@ -37,11 +37,17 @@ export class SlotStore {
     await this.#disk.write(slotHeadExtent(this.#places.root).offset, encodeSlotHead(bytes));
   }
 
-  /** A chunk as it should be, or undefined where the slot holds something else. */
-  async read({ payload, chunk }: Pick<ChunkId, 'payload' | 'chunk'>): Promise<Uint8Array | undefined> {
-    const there = await this.#disk.read(this.#offset(payload, chunk), chunk.size);
+  /**
+   * A chunk as it should be, or undefined where the slot holds something else.
+   * @param into as for `Disk.read`
+   */
+  async read(
+    { payload, chunk }: Pick<ChunkId, 'payload' | 'chunk'>,
+    into?: Buffer,
+  ): Promise<Uint8Array | undefined> {
+    const there = await this.#disk.read(this.#offset(payload, chunk), chunk.size, into);
     const bytes = this.#as(there, payload, chunk, 'a');
-    return bytes && hash('sha256', bytes, 'buffer').equals(chunk.sha256) ? bytes : undefined;
+    return bytes && (await sha256(bytes)).equals(chunk.sha256) ? bytes : undefined;
   }
 
   /** Bytes of a payload of the firmware that the slot holds, whatever they are. */

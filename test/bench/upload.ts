@@ -13,8 +13,9 @@ import { build, newSigner } from '../../src/archive/test-firmware.ts';
 import { unpackChunk } from '../../src/archive/unpack.ts';
 import { SshLink } from '../../src/links/ssh/ssh-link.ts';
 import { type Call, serveSession } from '../../src/otp/remote/session.ts';
+import { byTurns } from '../../src/update/pipeline.ts';
 import { parseChunk } from '../../src/update/transfer/chunk-frame.ts';
-import { byTurns, encodeJson, FRAME, readFrames } from '../../src/update/transfer/frame.ts';
+import { encodeJson, FRAME, readFrames } from '../../src/update/transfer/frame.ts';
 import { REBOOTING } from '../../src/update/transfer/receive.ts';
 import { sendUpdate } from '../../src/update/transfer/send.ts';
 import { HEART } from '../real/ssh-device.ts';
@@ -107,7 +108,7 @@ function largeFirmware(): Promise<Buffer> {
 
 /** A device that lacks everything and verifies every chunk, in a process of its own. It writes nothing: disks are another figure. */
 async function receive({ input, output }: Call): Promise<number> {
-  const frames = readFrames(input, byTurns());
+  const frames = readFrames(input, byTurns(2));
   output.write(encodeJson(FRAME.running, { uuid: '', version: '' }));
   const { value: first } = await frames.next();
   const head = await parseHead(Buffer.from(first?.payload ?? []), { trust: 'self' });

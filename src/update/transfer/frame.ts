@@ -1,4 +1,5 @@
 import { FwError } from '../../errors.ts';
+import type { Memory } from '../pipeline.ts';
 
 /**
  * How an update travels on a link that goes both ways: frames of a type (1 byte), a length (4 bytes, big-endian) and as many
@@ -50,22 +51,6 @@ export function frameHeader(type: number, length: number): Buffer {
 
 export function encodeJson(type: number, value: unknown): Buffer {
   return encodeFrame(type, Buffer.from(JSON.stringify(value)));
-}
-
-/** Where a payload of so many bytes is put. */
-export type Memory = (length: number) => Buffer;
-
-/**
- * The same two places by turns: a payload is there until the one after the next is asked for. Memory that is new for every
- * chunk is what a device's garbage collector would be busy with.
- */
-export function byTurns(): Memory {
-  let [next, other] = [Buffer.alloc(0), Buffer.alloc(0)];
-  return (length) => {
-    const place = next.length < length ? Buffer.allocUnsafeSlow(length) : next;
-    [next, other] = [other, place];
-    return place.subarray(0, length);
-  };
 }
 
 /**

@@ -4,11 +4,12 @@ import { readFirmware } from '../../archive/read.ts';
 import { unpackChunk } from '../../archive/unpack.ts';
 import { FwError } from '../../errors.ts';
 import type { Installation } from '../installation.ts';
+import { Behind, byTurns } from '../pipeline.ts';
 import type { ChunkId } from '../slot.ts';
 import { SLOT_HEAD_AREA } from '../slot-head.ts';
 import type { Updater } from '../updater.ts';
 import { type ChunkFrame, parseChunk } from './chunk-frame.ts';
-import { byTurns, encodeFrame, encodeJson, FRAME, type Frame, readFrames } from './frame.ts';
+import { encodeFrame, encodeJson, FRAME, type Frame, readFrames } from './frame.ts';
 import { type Running, rangesOf, type Wanted } from './messages.ts';
 import { applyPatch } from './patch.ts';
 
@@ -29,7 +30,8 @@ export async function receiveFile(
   const behind = new Behind();
   for await (const event of readFirmware(source, updater.reading)) {
     if (event.type === 'manifest') installation = await updater.begin(event.head, via);
-    else await behind.begin(installation?.put(event.payload.name, event.chunkIndex, event.bytes));
+    else if (installation)
+      await behind.begin(installation.put(event.payload.name, event.chunkIndex, event.bytes));
   }
   await behind.ended;
   if (!installation) throw new Error('a firmware without a manifest was read to its end');
@@ -47,22 +49,22 @@ export async function receiveFrames(
   via: string,
   send: (bytes: Uint8Array) => void,
 ): Promise<void> {
-  const frames = readFrames(source, byTurns());
+  const frames = readFrames(source, byTurns(2));
   const running = await updater.runningHead();
   send(encodeJson(FRAME.running, runningOf(updater, running)));
   const first = await frames.next();
   const head = await parseHead(await headOf(first.value ?? undefined, running), updater.reading);
   const installation = await updater.begin(head, via);
   send(encodeJson(FRAME.want, wantedOf(installation)));
+  // One is checked and written while the next one comes: they lie in two places by turns.
   const behind = new Behind();
-  while (installation.missing.length > 0) {
+  const awaited = new Set(installation.missing.map(({ payload, index }) => `${payload.name} ${index}`));
+  while (awaited.size > 0) {
     const { value } = await frames.next();
-    const { id, bytes } = await unpacked(
-      parseChunk(payloadOf(value ?? undefined, FRAME.chunk)),
-      installation,
-      updater,
-    );
-    await behind.begin(installation.put(id.payload.name, id.index, bytes));
+    const frame = parseChunk(payloadOf(value ?? undefined, FRAME.chunk));
+    const id = idOf(frame, installation);
+    awaited.delete(`${id.payload.name} ${id.index}`);
+    await behind.begin(takeIn(frame, id, installation, updater));
   }
   await behind.ended;
   let told = 0;
@@ -113,42 +115,24 @@ function wantedOf(installation: Installation): Wanted {
   return { missing };
 }
 
-/** Lets a chunk be written while the next one comes, and no more than one: their bytes lie in two places by turns. */
-class Behind {
-  #writing: Promise<unknown> = Promise.resolve();
-
-  /** Resolves when the one before is written. */
-  async begin(writing: Promise<unknown> | undefined): Promise<void> {
-    // It may fail while the one before is still waited for.
-    writing?.catch(() => {});
-    await this.#writing;
-    this.#writing = writing ?? this.#writing;
-  }
-
-  get ended(): Promise<unknown> {
-    return this.#writing;
-  }
+function idOf({ payload: at, index }: ChunkFrame, { head }: Installation): ChunkId {
+  const payload = head.manifest.payloads[at];
+  const chunk = head.chunks[at]?.[index];
+  if (payload && chunk) return { payload, chunk, index };
+  throw new FwError('transfer-garbled', `chunk ${index} of payload ${at} does not exist`);
 }
 
-async function unpacked(
-  { payload: at, index, base, bytes }: ChunkFrame,
+async function takeIn(
+  frame: ChunkFrame,
+  id: ChunkId,
   installation: Installation,
   updater: Updater,
-): Promise<{ id: ChunkId; bytes: Uint8Array }> {
-  const { manifest, chunks } = installation.head;
-  const payload = manifest.payloads[at];
-  const chunk = chunks[at]?.[index];
-  if (!payload || !chunk)
-    throw new FwError('transfer-garbled', `chunk ${index} of payload ${at} does not exist`);
-  return {
-    id: { payload, chunk, index },
-    bytes: await contentOf(bytes, base, { payload, chunk, index }, updater),
-  };
+): Promise<void> {
+  await installation.put(id.payload.name, id.index, await contentOf(frame, id, updater));
 }
 
 async function contentOf(
-  bytes: Buffer,
-  base: ChunkFrame['base'],
+  { base, bytes }: ChunkFrame,
   { payload, chunk, index }: ChunkId,
   updater: Updater,
 ): Promise<Uint8Array> {

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import type { Head } from '../../archive/head.ts';
 import type { FirmwareFile } from '../../archive/open.ts';
 import { FwError } from '../../errors.ts';
+import { ahead } from '../pipeline.ts';
 import { type Base, chunkHeader } from './chunk-frame.ts';
 import { encodeFrame, FRAME, type Frame, readFrames } from './frame.ts';
 import {
@@ -72,14 +73,15 @@ export async function sendUpdate(
       () => true,
     );
     let done = 0;
-    for await (const { frame, chunk } of ahead(chunks, (chunk) => frameOf(fw, old, chunk))) {
-      const written = write(...frame).then(
+    // What is to be sent next is read, and made small, while the link is busy with what is before it.
+    for await (const { item, made } of ahead(chunks, AHEAD, (chunk) => frameOf(fw, old, chunk))) {
+      const written = write(...made).then(
         () => false,
         // A device that refuses reads no more. What it said matters, not that we could not go on.
         () => spoken,
       );
       if (await Promise.race([written, spoken])) break;
-      done += chunk.size;
+      done += item.size;
       options.onSent?.(done, total);
     }
     for (let { value } = await next; ; { value } = await answers.next()) {
@@ -106,24 +108,6 @@ async function headFrame(
 
 /** Differences are made by as many threads as Node has for such work. */
 const AHEAD = 4;
-
-/** What is to be sent next is read, and made small, while the link is busy with what is before it. */
-async function* ahead<T, U>(
-  chunks: readonly T[],
-  make: (chunk: T) => Promise<U>,
-): AsyncGenerator<{ chunk: T; frame: U }, void, undefined> {
-  const begun: Promise<U>[] = [];
-  for (const [at, chunk] of chunks.entries()) {
-    for (const next of chunks.slice(at + begun.length, at + AHEAD)) {
-      const making = make(next);
-      // Thrown where it is its turn; when that never comes, nobody needs to know.
-      making.catch(() => {});
-      begun.push(making);
-    }
-    const frame = await begun.shift();
-    if (frame !== undefined) yield { chunk, frame };
-  }
-}
 
 interface Wish {
   name: string;
