@@ -46,8 +46,13 @@ export class ChangingApp {
   async build(version: string): Promise<string> {
     await this.#edit('fw.config.ts', /version: '.*'/, `version: '${version}'`);
     const out = join(this.#folder, `${this.#name}-${version}.fw`);
-    await buildFirmware(await loadProject(join(this.#folder, this.#name)), { target: this.#target, out });
+    await buildFirmware(await loadProject(this.folder), { target: this.#target, out });
     return out;
+  }
+
+  /** The project's folder. */
+  get folder(): string {
+    return join(this.#folder, this.#name);
   }
 
   async changeLine(): Promise<void> {
@@ -55,8 +60,13 @@ export class ChangingApp {
     await this.#edit(file, from, to);
   }
 
+  /** Lets somebody in by SSH. */
+  async allow(publicKey: string): Promise<void> {
+    await this.#edit('fw.config.ts', '  dev: true,', `  dev: true,\n  sshKeys: ['${publicKey.trim()}'],`);
+  }
+
   async #edit(file: string, from: string | RegExp, to: string): Promise<void> {
-    const path = join(this.#folder, this.#name, file);
+    const path = join(this.folder, file);
     const before = await readFile(path, 'utf8');
     const after = before.replace(from, to);
     if (after === before && !after.includes(to)) throw new Error(`${path} has no ${from}`);

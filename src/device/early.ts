@@ -44,13 +44,18 @@ try {
   say(`the app's memory is not limited: ${(error as Error).message}`);
 }
 
-const spawn = (): ChildProcess => spawnHeld(appEnvironment(info, boot), info.app.nodeArgs);
+const spawn = (aside?: boolean): ChildProcess =>
+  spawnHeld(appEnvironment(info, boot), info.app.nodeArgs, aside);
 // Node needs as long to come up as everything here together.
 let ahead: ChildProcess | undefined = spawn();
 if (info.dev) say('this is a development firmware: not for the field');
 
-/** A process of the app that waits before the app's first line. */
-export function hold(): ChildProcess {
+/**
+ * A process of the app that waits before the app's first line.
+ * @param aside beside an app that runs: the next one
+ */
+export function hold(aside = false): ChildProcess {
+  if (aside) return spawn(aside);
   const child = ahead ?? spawn();
   ahead = undefined;
   return child;

@@ -71,6 +71,8 @@ let folder: string;
 let disk: SimulatedDisk;
 let tree: SupervisedApp;
 let apps: ChildProcess[];
+/** Held while another runs. */
+let asides: ChildProcess[];
 let states: AppState[];
 let onlookers: Onlookers;
 let happened: string[];
@@ -95,7 +97,7 @@ beforeEach(async () => {
   for (const name of ['cgroup/cgroup.procs', 'uevents', 'hostname']) writeFileSync(path(name), '');
   writeFileSync(path('app.cjs'), APP);
   writeFileSync(path('busybox'), UDHCPC, { mode: 0o755 });
-  [apps, states, happened, said] = [[], [], [], []];
+  [apps, asides, states, happened, said] = [[], [], [], [], []];
   onlookers = new Onlookers();
   stopSaying = sayReports();
   logging.addBackend('console', { write: (line) => said.push(line) });
@@ -135,13 +137,14 @@ async function start({ prepare, grow, onState }: Changes = {}): Promise<void> {
       release: async () => void happened.push('release'),
     }),
     app: {
-      hold() {
+      hold(aside = false) {
         const child = spawn(process.execPath, [path('app.cjs')], { stdio: ['pipe', 'pipe', 'pipe', 'ipc'] });
         child.on('error', () => {});
-        apps.push(child);
+        (aside ? asides : apps).push(child);
         return child;
       },
       letGo(child, data) {
+        if (asides.includes(child)) apps.push(child);
         happened.push(`app with ${data} data`);
         child.stdin?.end();
       },
@@ -272,6 +275,22 @@ test('the app is started anew in good order when it is told so, and whoever look
   apps[1]?.kill('SIGKILL');
   await until(() => expect(states.at(-1)).toMatchObject({ name: 'healthy', pid: apps[2]?.pid }));
   expect(seen).toHaveLength(4);
+});
+
+test('once an app was started anew, the next process is held ready beside the one that runs, and goes with hearthd', async () => {
+  await start();
+  await settled();
+  expect(asides).toEqual([]);
+  await named<AppServer>('app').call('startAnew');
+  await until(() => expect(asides).toHaveLength(1));
+  // The end of the one that runs is not its end: it is the next one.
+  await named<AppServer>('app').call('startAnew');
+  await until(() => expect(states.at(-1)).toMatchObject({ name: 'healthy', pid: asides[0]?.pid }));
+  await until(() => expect(asides).toHaveLength(2));
+  expect(apps).toHaveLength(3);
+  const waiting = asides[1];
+  await tree.stop();
+  await until(() => expect(waiting?.signalCode).toBe('SIGKILL'));
 });
 
 test('a session on the control socket asks the whole device, and its status is the last thing it hears', async () => {

@@ -2,9 +2,11 @@
 // file named by HEARTH_BENCH_JSON). A benchmark, never a test: machines differ, so compare within one run.
 import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
+import { benchApply } from './apply.ts';
 import { benchBoot } from './boot.ts';
 import { benchBuild } from './build.ts';
 import { benchDelta } from './delta.ts';
+import { benchDev } from './dev.ts';
 import type { Figure } from './figure.ts';
 import { benchHeart } from './heart.ts';
 import { benchOtp } from './otp.ts';
@@ -15,9 +17,11 @@ import { benchTodo } from './todo.ts';
 import { benchUpload } from './upload.ts';
 
 const suites: Record<string, () => Promise<Figure[]>> = {
+  apply: benchApply,
   build: benchBuild,
   boot: benchBoot,
   delta: benchDelta,
+  dev: benchDev,
   heart: benchHeart,
   otp: benchOtp,
   'otp-logger': benchOtpLogger,

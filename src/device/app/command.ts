@@ -69,16 +69,24 @@ export function appEnvironment(
   };
 }
 
-/** `heart exec` and its arguments: becomes the app, as its own user, in the cgroup `main` below the app's, dying with hearthd. */
+/** The cgroup of the app's own process. */
+const MAIN = `${PATHS.appCgroup}/main`;
+
+/**
+ * `heart exec` and its arguments: becomes the app, as its own user, in the cgroup `main` below the app's, dying with hearthd.
+ * @param aside in the cgroup of hearthd
+ */
 export function appCommand(
   nodeArgs: readonly string[],
   app: string = PATHS.app,
+  aside = false,
 ): [program: string, args: string[]] {
   return [
     PATHS.heart,
     [
       ...['exec', '--user', APP_USER.name, '--groups', Object.keys(GROUPS).join(',')],
-      ...['--cgroup', `${PATHS.appCgroup}/main`, '--pdeathsig', 'KILL', '--setsid'],
+      ...(aside ? [] : ['--cgroup', MAIN]),
+      ...['--pdeathsig', 'KILL', '--setsid'],
       ...['--oom-score-adj', String(OOM_SCORE_ADJ), '--no-new-privs', '--', PATHS.node],
       ...['--disable-warning=ExperimentalWarning', `--require=${PATHS.gate}`, ...nodeArgs, app],
     ],
@@ -88,26 +96,45 @@ export function appCommand(
 /**
  * Starts the app's process and holds it before the app's first line (`gate.cjs`): Node itself comes up while /data is
  * being mounted, which the app must not see unmounted.
+ * @param aside while an app runs, whose end is the end of all that is in its cgroup: `letGo` brings it there
  */
-export function spawnHeld(env: Record<string, string>, nodeArgs: readonly string[] = []): ChildProcess {
+export function spawnHeld(
+  env: Record<string, string>,
+  nodeArgs: readonly string[] = [],
+  aside = false,
+): ChildProcess {
   // Only a development firmware takes such code; this asks for it once more.
   const sent = env.FW_ENV === 'dev' && existsSync(PATHS.devApp);
   const sourceMap = sent || existsSync(PATHS.appSourceMap) ? ['--enable-source-maps'] : [];
-  const [program, args] = appCommand([...sourceMap, ...nodeArgs], sent ? PATHS.devApp : PATHS.app);
+  const [program, args] = appCommand([...sourceMap, ...nodeArgs], sent ? PATHS.devApp : PATHS.app, aside);
   const child = spawn(program, args, {
     stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
     env: { ...env, ...(sent && { HEARTH_APP_CONFIG: PATHS.devConfig }), HEARTH_GATE: '1' },
   });
   // Who takes the child over looks whether it was started; until then nobody listens.
   child.on('error', () => {});
+  if (aside) waitingAside.add(child);
   return child;
 }
+
+const waitingAside = new WeakSet<ChildProcess>();
 
 /** Lets the app run; it learns what has become of /data. Its standard input is empty from here on. */
 export function letGo(child: ChildProcess, dataState: DataState): void {
   // The app may be gone already; its exit is reported on its own.
   child.stdin?.on('error', () => {});
-  child.stdin?.end(dataState);
+  if (waitingAside.has(child) && !moved(child)) child.kill('SIGKILL');
+  else child.stdin?.end(dataState);
+}
+
+/** Out of the app's cgroup, what limits and ends the app would not reach it: then it is ended, and the next one begins there. */
+function moved({ pid }: ChildProcess): boolean {
+  try {
+    writeFileSync(`${MAIN}/cgroup.procs`, String(pid));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Ends every process of the app at once: its drivers, and what they have started, in whichever cgroup below the app's. */

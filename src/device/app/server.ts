@@ -5,8 +5,11 @@ import { dataMounted } from '../data/server.ts';
 import { type AppRunner, type AppState, createRunner, type RunnerOptions } from './runner.ts';
 
 export interface AppEffects {
-  /** A process of the app that waits before the app's first line. */
-  hold(): ChildProcess;
+  /**
+   * A process of the app that waits before the app's first line.
+   * @param aside while an app runs: what ends that one leaves the next one be
+   */
+  hold(aside?: boolean): ChildProcess;
   /** Lets it go on. */
   letGo(child: ChildProcess, data: DataState): void;
   /** Kills the app, held or not, and every process that it has started. */
@@ -33,11 +36,15 @@ export class AppServer extends Server {
   #data: DataState = 'volatile';
   #begun = false;
   #newRunner: (() => AppRunner) | undefined;
+  /** The app is started anew again and again. */
+  #isWorkedOn = false;
 
   override init(options: RunnerOptions, effects: AppEffects): void {
     // One that is killed does not get as far as `terminate`.
     this.signal.addEventListener('abort', () => {
-      if (!this.self.alive) effects.killAll();
+      if (this.self.alive) return;
+      effects.killAll();
+      this.#takeHeld()?.kill('SIGKILL');
     });
     // Before all else: Node needs as long to come up as everything here together.
     this.#held = effects.hold();
@@ -62,7 +69,11 @@ export class AppServer extends Server {
         if (this.self.alive) effects.killAll();
       },
       now: effects.now,
-      onState: effects.onState,
+      onState: (state) => {
+        effects.onState(state);
+        // Node comes up while somebody thinks about the next change.
+        if (state.name === 'healthy' && this.#isWorkedOn) this.#held ??= effects.hold(true);
+      },
       onOutput: effects.onOutput,
       onReport: effects.say,
       isDebugged: effects.isDebugged,
@@ -86,10 +97,14 @@ export class AppServer extends Server {
     return this.#runner?.state ?? { name: 'stopped' };
   }
 
-  /** Stops the app in order and starts it again, with whatever it is made of now; earlier failures are forgotten. */
+  /**
+   * Stops the app in order and starts it again, with whatever it is made of now; earlier failures are forgotten. Who asks for it
+   * once will do so again: from now on the next process is always held ready.
+   */
   async startAnew(): Promise<void> {
-    // It was started with what the app was made of then.
-    this.#takeHeld()?.kill('SIGKILL');
+    // The first one may have been started for the firmware's own app, and lies where that one's end is its own.
+    if (!this.#isWorkedOn) this.#takeHeld()?.kill('SIGKILL');
+    this.#isWorkedOn = true;
     await this.#runner?.stop();
     this.#runner = this.#newRunner?.();
     if (this.#begun) this.#runner?.start();
