@@ -12,7 +12,7 @@ export function deviceVerb(name: string, description: string, examples: string[]
 
 export async function linkTo(host: string): Promise<DeviceLink> {
   const { SshLink } = await import('../links/ssh/ssh-link.ts');
-  return new SshLink(host);
+  return SshLink.to(host);
 }
 
 /** Whether somebody is there whom ssh may ask something. */

@@ -15,7 +15,7 @@ const ALIVE_SECONDS = 5;
  * The arguments of the user's own ssh, before the command. What only that user can know (keys, jump hosts, how a device's
  * key is checked) is left to their configuration.
  */
-export function sshArgs({ host, user = 'root', port }: SshHost, options: ArgsOptions): string[] {
+export function sshArgs({ host, user, port }: SshHost, options: ArgsOptions): string[] {
   const settings = [
     `BatchMode=${options.mayAsk ? 'no' : 'yes'}`,
     // A device never has passwords, and its refusal is to come at once.
@@ -32,7 +32,8 @@ export function sshArgs({ host, user = 'root', port }: SshHost, options: ArgsOpt
   return [
     ...options.extra,
     ...settings.flatMap((setting) => ['-o', setting]),
-    ...['-T', '-x', '-l', user],
+    ...['-T', '-x'],
+    ...(user === undefined ? [] : ['-l', user]),
     ...(port === undefined ? [] : ['-p', String(port)]),
     // Neither a host nor a command is ever taken for an option.
     ...['--', host],

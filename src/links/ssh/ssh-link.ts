@@ -7,12 +7,16 @@ import type { Answer, CallOptions, DeviceLink, Session } from '../link.ts';
 import { sshArgs } from './args.ts';
 import { noSsh, sshError, tooSlow } from './complaint.ts';
 import { parseHost, type SshHost } from './host.ts';
+import { namedLocally, type Settings, settingsOf } from './settings.ts';
 
 export interface SshOptions {
   /** Options of ssh that go before ours. */
   extra?: readonly string[];
   connectTimeoutSeconds?: number;
 }
+
+/** The only user that a device has. */
+const USER = 'root';
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 
@@ -26,18 +30,41 @@ const MAX_TEXT = 1024 * 1024;
 /** A device at the end of the user's own ssh: their agent, configuration, known hosts and jump hosts do what they always do. */
 export class SshLink implements DeviceLink {
   readonly name: string;
-  readonly #host: SshHost;
+  #host: SshHost;
   readonly #options: SshOptions;
+  /** What leads there where the user's configuration alone does not; looked up again when it has not. */
+  #way: readonly string[] | undefined = [];
+  #settings: Settings | undefined;
 
   /** @throws FwError `bad-host` */
   constructor(name: string, options: SshOptions = {}) {
     this.name = name;
-    this.#host = parseHost(name);
+    const { user = USER, ...rest } = parseHost(name);
+    this.#host = { ...rest, user };
     this.#options = options;
+  }
+
+  /**
+   * As the user's ssh configuration has it: the user of an alias is theirs to set. A name of multicast DNS is found also where the
+   * system does not find it.
+   * @throws FwError `bad-host`
+   */
+  static async to(name: string, options: SshOptions = {}): Promise<SshLink> {
+    const link = new SshLink(name, options);
+    const host = parseHost(name);
+    link.#settings = await settingsOf(host, options.extra);
+    if (host.user === undefined && link.#settings?.user !== undefined) link.#host = host;
+    await link.#findWay();
+    return link;
+  }
+
+  async #findWay(): Promise<void> {
+    if (this.#settings) this.#way = await namedLocally(this.#settings);
   }
 
   async call(words: readonly string[], options: CallOptions = {}): Promise<Answer> {
     options.signal?.throwIfAborted();
+    if (!this.#way) await this.#findWay();
     const child = this.#spawn(words, options);
     child.stdin.end();
     const { timeoutMs = CALL_TIMEOUT_MS } = options;
@@ -78,7 +105,8 @@ export class SshLink implements DeviceLink {
 
   #spawn(words: readonly string[], { mayAsk = false }: CallOptions): Child {
     const { extra = [], connectTimeoutSeconds = CONNECT_TIMEOUT_SECONDS } = this.#options;
-    const args = sshArgs(this.#host, { mayAsk, connectTimeoutSeconds, extra });
+    const options = { mayAsk, connectTimeoutSeconds, extra: [...extra, ...(this.#way ?? [])] };
+    const args = sshArgs(this.#host, options);
     const child = spawn('ssh', [...args, words.map(shellWord).join(' ')], {
       stdio: ['pipe', 'pipe', 'pipe'],
     });
@@ -89,7 +117,11 @@ export class SshLink implements DeviceLink {
 
   async #end(child: Child): Promise<Omit<Answer, 'output'>> {
     const [status, errorOutput] = await Promise.all([exitStatus(child), textOf(child.stderr)]);
-    if (status === undefined || status === SSH_FAILED) throw sshError(this.name, errorOutput);
+    if (status === undefined || status === SSH_FAILED) {
+      // A device that has rebooted may have another address.
+      if (this.#settings) this.#way = undefined;
+      throw sshError(this.name, errorOutput);
+    }
     return { status, errorOutput };
   }
 }
