@@ -158,6 +158,15 @@ describe.runIf(lanIsPossible)('a device in its network', () => {
       (await discover(net, 'desk')).map(({ addresses: [first = ''] }) => first).sort();
     await expect.poll(found, { timeout: 60_000 }).toEqual(['10.5.0.1', '10.5.0.2']);
 
+    // This network has no server for names: what leads to the device is ours.
+    const told = await net.run('desk', [process.execPath, FW, 'status', 'hello.local', '--json'], {
+      HEARTH_CACHE: cacheDir(),
+    });
+    expect(JSON.parse(told).error).toMatchObject({
+      code: 'ssh-refused',
+      where: expect.stringContaining('10.5.0.'),
+    });
+
     // Another address, by a lease: told at once or at the next look, and the old one is forgotten.
     await net.run('one', ['ip', 'addr', 'del', '10.5.0.1/24', 'dev', 'eth0']);
     await net.run('one', ['ip', 'addr', 'add', '10.5.0.101/24', 'dev', 'eth0']);

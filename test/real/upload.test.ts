@@ -1,7 +1,9 @@
 /** fw upload and its like over the user's real ssh: a real server, heart attach, the shipped engine on a simulated disk. */
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { newSigner } from '../../src/archive/test-firmware.ts';
 import type { AppState } from '../../src/device/app/runner.ts';
@@ -157,6 +159,41 @@ describe('other verbs', () => {
     await using on = await device();
     expect((await json(on, ['validate', DEVICE], 1)).error).toMatchObject({ code: 'update-busy' });
     expect((await run(on, ['reboot', DEVICE])).stdout).toBe(`${DEVICE}: reboots\n`);
+  });
+
+  test('fw key operators lets one more log in, at once, and no longer', async () => {
+    await using on = await device();
+    const at = (name: string): string => join(on.folder, name);
+    const stranger = async (): Promise<string | undefined> => {
+      const known = ['-o', `UserKnownHostsFile=${at('known_hosts')}`, '-o', 'BatchMode=yes'];
+      const who = ['-i', at('stranger'), '-o', 'IdentitiesOnly=yes', '-p', String(on.sshd.port)];
+      const args = ['-F', 'none', ...known, ...who, `${userInfo().username}@127.0.0.1`, 'key', 'list'];
+      return (await promisify(execFile)('ssh', args).catch(() => undefined))?.stdout;
+    };
+    expect(await stranger()).toBeUndefined();
+    expect(await json(on, ['key', 'operators', DEVICE, '--add', at('stranger.pub')])).toEqual({
+      added: true,
+    });
+    expect(await stranger()).toMatch(/ \(firmware\) ssh-ed25519 user\n.* \(device\) ssh-ed25519 stranger\n/);
+    const refused = await json(on, ['key', 'operators', DEVICE, '--add', at('stranger')], 1);
+    expect(refused.error).toMatchObject({ code: 'operator-key-unreadable' });
+    const { stdout } = await run(on, ['key', 'operators', DEVICE, '--remove', 'stranger']);
+    expect(stdout).toMatch(/^SHA256:\S+ {2}device {2}ssh-ed25519 {2}stranger\n$/);
+    expect(await stranger()).toBeUndefined();
+    expect((await json(on, ['key', 'operators', DEVICE, '--remove', 'user'], 1)).error).toMatchObject({
+      code: 'key-of-firmware',
+    });
+  });
+
+  test('fw hostname shows and changes what a device is called', async () => {
+    await using on = await device();
+    expect((await run(on, ['hostname', DEVICE])).stdout).toBe("hello  (its firmware's name; serial pi-17)\n");
+    expect(await json(on, ['hostname', DEVICE, 'kitchen'])).toMatchObject({
+      hostname: 'kitchen',
+      from: 'device',
+    });
+    expect(on.log).toContain('called kitchen');
+    expect((await run(on, ['hostname', DEVICE, '--reset'])).stdout).toMatch(/^hello /);
   });
 
   test('fw factory-reset does nothing that nobody has said yes to', async () => {
