@@ -108,7 +108,7 @@ function fatOf(bytes: Buffer) {
   return readFat((offset, length) => {
     const piece = Buffer.alloc(length);
     // What lies behind the last file need not travel, and reads as zeros.
-    bytes.copy(piece, 0, offset, Math.min(bytes.length, offset + length));
+    piece.set(bytes.subarray(offset, offset + length));
     return piece;
   });
 }

@@ -11,12 +11,13 @@ const { values, positionals } = parseArgs({
   options: { target: { type: 'string', default: 'x86_64' }, verbose: { type: 'boolean', default: false } },
 });
 const { target, verbose } = values;
-const wanted = (name: string): boolean =>
-  positionals.length === 0 || positionals.some((each) => name.startsWith(each));
-const chosen = CASES.filter(
-  ({ name, targets }) =>
-    (targets as readonly string[] | undefined)?.includes(target) !== false && wanted(name),
+const here = CASES.filter(
+  ({ targets }) => (targets as readonly string[] | undefined)?.includes(target) !== false,
 );
+const chosen =
+  positionals.length === 0
+    ? here
+    : positionals.flatMap((each) => here.filter(({ name }) => name.startsWith(each)));
 if (!isTarget(target) || chosen.length === 0) {
   console.error(
     `usage: scripts/trials [CASE…] [--target ${TARGETS.join('|')}] [--verbose]\ncases: ${CASES.map(({ name }) => name).join(' ')}`,
