@@ -41,8 +41,6 @@ export interface TestFirmware {
   by?: Signer;
   /** Public keys whose updates it accepts; the default is the one that signs. */
   trusts?: readonly string[];
-  /** Public keys whose updates it accepts; the default is the one that signs. */
-  trusts?: readonly string[];
   product?: string;
 }
 
