@@ -60,9 +60,9 @@ export class ChangingApp {
     await this.#edit(file, from, to);
   }
 
-  /** Lets somebody in by SSH. */
-  async allow(publicKey: string): Promise<void> {
-    await this.#edit('fw.config.ts', '  dev: true,', `  dev: true,\n  sshKeys: ['${publicKey.trim()}'],`);
+  /** @param fields of fw.config.ts, as source */
+  async configure(fields: string): Promise<void> {
+    await this.#edit('fw.config.ts', '  dev: true,', `  dev: true,\n  ${fields},`);
   }
 
   async #edit(file: string, from: string | RegExp, to: string): Promise<void> {

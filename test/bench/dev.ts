@@ -29,7 +29,10 @@ export async function benchDev(): Promise<Figure[]> {
       onHealthy(time) {
         times.push(time);
         if (times.length > CHANGES) done.abort();
-        else void setTimeout(PAUSE_MS).then(() => writeFile(source, `${text}// change ${times.length}\n`));
+        else
+          void setTimeout(PAUSE_MS).then(() =>
+            writeFile(source, `${text}logger.info('change ${times.length}');\n`),
+          );
       },
     },
   );

@@ -5,6 +5,7 @@ import { cpus } from 'node:os';
 import { benchApply } from './apply.ts';
 import { benchBoot } from './boot.ts';
 import { benchBuild } from './build.ts';
+import { benchChange } from './change.ts';
 import { benchDelta } from './delta.ts';
 import { benchDev } from './dev.ts';
 import type { Figure } from './figure.ts';
@@ -20,6 +21,7 @@ const suites: Record<string, () => Promise<Figure[]>> = {
   apply: benchApply,
   build: benchBuild,
   boot: benchBoot,
+  change: benchChange,
   delta: benchDelta,
   dev: benchDev,
   heart: benchHeart,

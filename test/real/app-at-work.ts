@@ -9,6 +9,7 @@ import { AppServer } from '../../src/device/app/server.ts';
 import { Data } from '../../src/device/data/server.ts';
 import { type Development, developmentOf } from '../../src/device/dev/development.ts';
 import { Onlookers } from '../../src/device/dev/onlookers.ts';
+import type { DataState } from '../../src/otp/device.ts';
 import { type ServerRef, start } from '../../src/otp/index.ts';
 
 /** The firmware's own app, which is to be replaced: what any app says to hearthd, in as few words as can be. */
@@ -32,6 +33,7 @@ export class AppAtWork {
   readonly development: Development;
   readonly #servers: (ServerRef<Data> | ServerRef<AppServer>)[] = [];
   readonly #children: ChildProcess[] = [];
+  readonly #asides: ChildProcess[] = [];
   readonly #states: AppState[] = [];
 
   private constructor(folder: string, onlookers: Onlookers, inspectorPort: number) {
@@ -76,14 +78,18 @@ export class AppAtWork {
     const settled = new Promise<void>(() => {});
     const data = await start(Data, { name: 'data', args: [{ service, settled, onChange() {} }] });
     const { promise: healthy, resolve } = Promise.withResolvers<void>();
-    const hold = (): ChildProcess => {
+    // Their groups stand for the cgroups of a device.
+    const hold = (aside = false): ChildProcess => {
       const child = spawnApp(folder, inspectorPort, beatTimeoutMs);
-      this.#children.push(child);
+      (aside ? this.#asides : this.#children).push(child);
       return child;
     };
     const effects = {
       hold,
-      letGo,
+      letGo: (child: ChildProcess, dataState: DataState) => {
+        this.#children.push(...this.#asides.filter((each) => each === child));
+        letGo(child, dataState);
+      },
       killAll: () => {
         for (const child of this.#children) child.kill('SIGKILL');
       },
