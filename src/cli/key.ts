@@ -85,7 +85,7 @@ function trust(): Command {
     'fw key trust colleague.pub    from the next release on, which the key of today signs',
     'fw key trust sensor-2         a key of this machine, by its name',
   ])
-    .argument('<file|name>', 'the public half of an ed25519 key')
+    .argument('<file>', 'the public half of an ed25519 key, or the name of a key of this machine')
     .option('--app <dir>', 'the project', '.')
     .addHelpText(
       'after',

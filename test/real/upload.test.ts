@@ -1,6 +1,6 @@
 /** fw upload and its like over the user's real ssh: a real server, heart attach, the shipped engine on a simulated disk. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -12,7 +12,7 @@ import { statusOf } from '../../src/links/device.ts';
 import { SshLink } from '../../src/links/ssh/ssh-link.ts';
 import { awaitVerdict } from '../../src/links/verdict.ts';
 import { firmware, rootOf, type TestFirmware } from '../../src/update/test-machine.ts';
-import { type FwOptions, fw, type Outcome } from './fw.ts';
+import { CACHE, copyHello, type FwOptions, fw, type Outcome } from './fw.ts';
 import { SshDevice, type SshDeviceOptions } from './ssh-device.ts';
 
 /** A device has only root; who runs the tests may be somebody else. */
@@ -116,6 +116,17 @@ describe('fw upload', () => {
     expect(refused.error).toMatchObject({ code, remedy: expect.stringMatching(/\w/) });
     expect(await on.status()).toMatchObject({ state: 'idle' });
   });
+});
+
+test('fw upload without a file builds the project first, for the board that the device says it is', async () => {
+  await using on = await device();
+  const app = await copyHello(folder);
+  const { code, stderr } = await run(on, ['upload', DEVICE], { cwd: app, env: { HEARTH_CACHE: CACHE } });
+  expect(stderr).toContain(`${DEVICE}: hello 1.1.0 -> hello 1.0.0`);
+  expect(readdirSync(app)).toContain('hello-1.0.0-rpi3.fw');
+  // It is signed with another key than the device's; but it has got there.
+  expect(stderr).toContain('fw-key-not-trusted');
+  expect(code).toBe(1);
 });
 
 describe('what goes wrong with ssh is told as what to do', () => {
