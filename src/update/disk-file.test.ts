@@ -73,6 +73,30 @@ test('what follows one another is written by the MiB, whatever it was cut into',
   await disk.close();
 });
 
+test('who reads on sees what was written meanwhile, here and by others once all is flushed', async () => {
+  const model = pattern(SIZE, 1);
+  writeFileSync(path, model);
+  const disk = await DiskFile.open(path);
+  const read = async (offset: number): Promise<void> =>
+    expect(Buffer.from(await disk.read(offset, 3000)).equals(model.subarray(offset, offset + 3000))).toBe(
+      true,
+    );
+  await read(1000);
+  await read(4000);
+  // In what has been read ahead by now.
+  const here = pattern(500, 3);
+  await disk.write(8000, here);
+  model.set(here, 8000);
+  await read(7000);
+  const other = pattern(5000, 4);
+  model.set(other, 12_000);
+  writeFileSync(path, model);
+  await disk.flush();
+  await read(10_000);
+  await read(13_000);
+  await disk.close();
+});
+
 test('operations that are begun together do not mix; reads end with the disk; nothing is written behind it', async () => {
   writeFileSync(path, Buffer.alloc(SIZE));
   const disk = await DiskFile.open(path);

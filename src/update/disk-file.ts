@@ -33,8 +33,14 @@ export class DiskFile implements Disk {
   readonly #file: FileHandle;
   readonly #block: number;
   readonly #buffer = aligned(WINDOW);
+  /** What of the disk is in it. */
+  #known: { start: number; end: number } | undefined;
+  /** Where the last read has ended. */
+  #readTo = -1;
   /** Of what is gathered. */
   readonly #out = aligned(WINDOW);
+  /** A block at its beginning or end. */
+  readonly #edge = aligned(WASM_PAGE);
   #gathered: Gathered | undefined;
   /** Of `readAt`, which comes while an operation waits for the other. */
   readonly #small = aligned(WASM_PAGE);
@@ -76,17 +82,34 @@ export class DiskFile implements Disk {
     return out;
   };
 
+  /** Whoever reads on where they have stopped is read ahead of, by the MiB. */
   read(offset: number, length: number, into?: Buffer): Promise<Uint8Array> {
     return this.#inTurn(async () => {
       if (this.#overlaps(offset, length)) await this.#writeOut();
       const there = Math.max(0, Math.min(length, this.size - offset));
       const out = into && into.length >= there ? into.subarray(0, there) : Buffer.allocUnsafeSlow(there);
-      for (let at = 0; at < out.length; ) {
-        const { start, end, within, take } = this.#window(offset + at, out.length - at, WINDOW);
-        await this.#fill(0, start, end);
-        out.set(this.#buffer.subarray(within, within + take), at);
-        at += take;
+      const goesOn = offset === this.#readTo;
+      for (let at = 0; at < there; ) {
+        const from = offset + at;
+        const known = this.#known;
+        if (!known || from < known.start || from >= known.end) {
+          this.#known = undefined;
+          const { start, end } = this.#window(from, goesOn ? WINDOW : there - at, WINDOW);
+          const last = Math.min(end, this.size);
+          await this.#fill(this.#buffer, start, last);
+          this.#known = { start, end: last };
+        } else {
+          const part = this.#buffer.subarray(
+            from - known.start,
+            Math.min(known.end, offset + there) - known.start,
+          );
+          out.set(part, at);
+          at += part.length;
+        }
       }
+      // What is read by itself is read anew each time.
+      if (!goesOn) this.#known = undefined;
+      this.#readTo = offset + there;
       return out;
     });
   }
@@ -116,6 +139,8 @@ export class DiskFile implements Disk {
     return this.#inTurn(async () => {
       await this.#writeOut();
       await this.#file.datasync();
+      // From here on only what the medium says counts.
+      this.#known = undefined;
     });
   }
 
@@ -133,8 +158,8 @@ export class DiskFile implements Disk {
   async #gather(from: number): Promise<Gathered> {
     const { start, end, within } = this.#window(from, 1, WINDOW);
     if (within > 0) {
-      await this.#fill(0, start, end);
-      this.#out.set(this.#buffer.subarray(0, end - start));
+      await this.#fill(this.#edge, start, end);
+      this.#out.set(this.#edge.subarray(0, end - start));
     }
     return { start, from, to: from };
   }
@@ -144,14 +169,16 @@ export class DiskFile implements Disk {
     if (!gathered) return;
     // Whatever comes of it: what cannot be written must not stand in the way of all that comes after it.
     this.#gathered = undefined;
+    if (this.#known && gathered.start < this.#known.end && gathered.to > this.#known.start)
+      this.#known = undefined;
     const { start, from, to } = gathered;
     const block = this.direct ? this.#block : 1;
     const end = Math.ceil(to / block) * block;
     const last = end - block;
     // What else is in the last block stays as it is; the first one is known whole, unless it was begun at its beginning.
     if (to < end && (last > start || from === start)) {
-      await this.#fill(0, last, end);
-      this.#out.set(this.#buffer.subarray(to - last, block), to - start);
+      await this.#fill(this.#edge, last, end);
+      this.#out.set(this.#edge.subarray(to - last, block), to - start);
     }
     for (let done = 0; done < end - start; )
       done += (await this.#file.write(this.#out, done, end - start - done, start + done)).bytesWritten;
@@ -172,10 +199,10 @@ export class DiskFile implements Disk {
     return { start, end: Math.ceil((offset + take) / block) * block, within, take };
   }
 
-  async #fill(into: number, start: number, end: number): Promise<void> {
+  async #fill(into: Uint8Array, start: number, end: number): Promise<void> {
     for (let have = 0; have < end - start; ) {
       const place = start + have;
-      const { bytesRead } = await this.#file.read(this.#buffer, into + have, end - place, place);
+      const { bytesRead } = await this.#file.read(into, have, end - place, place);
       if (bytesRead === 0) throw ended(place);
       have += bytesRead;
     }
