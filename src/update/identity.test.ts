@@ -47,3 +47,25 @@ test('fields of a later version stay, also when an older one writes', async () =
   if (store.identity) await store.write({ ...store.identity, hostname: 'kitchen' });
   expect((await IdentityStore.open(on)).identity).toEqual({ ...later, hostname: 'kitchen' });
 });
+
+test.each([
+  'null',
+  '[]',
+  '{}',
+  '{"serial":1}',
+  '{"serial":"s","hostname":7}',
+  '{"serial":"s","operatorKeys":"ssh-ed25519 AAAA"}',
+  '{"serial":"s","operatorKeys":[1]}',
+  '{"serial":"s","forgetData":"yes"}',
+])('%s is nobody’s identity', async (json) => {
+  const on = disk();
+  const store = await IdentityStore.open(on);
+  await store.write(JSON.parse(json));
+  expect((await IdentityStore.open(on)).identity).toBeUndefined();
+});
+
+test('of a device that nobody has let in yet, there are no keys', async () => {
+  const on = disk();
+  await (await IdentityStore.open(on)).write(JSON.parse('{"serial":"s"}'));
+  expect((await IdentityStore.open(on)).identity).toEqual({ serial: 's', operatorKeys: [] });
+});

@@ -1,5 +1,4 @@
 import { crc32 } from 'node:zlib';
-import * as z from 'zod';
 import type { Disk } from './disk.ts';
 import { IDENTITY } from './layout.ts';
 
@@ -10,21 +9,17 @@ import { IDENTITY } from './layout.ts';
 const MAGIC = 'HEARTHID';
 const PREFIX = 20;
 
-const identitySchema = z.object({
+export interface Identity {
   /** Names the device where nobody has given it a name. */
-  serial: z.string(),
+  serial: string;
   /** The private key of its SSH daemon: Dropbear's file, in Base64. */
-  hostKey: z.string().optional(),
-  hostname: z.string().optional(),
+  hostKey?: string | undefined;
+  hostname?: string | undefined;
   /** Public keys, lines of OpenSSH, that may log in besides the firmware's. */
-  operatorKeys: z.array(z.string()).default([]),
+  operatorKeys: string[];
   /** A factory reset has been asked for, and is done by the next boot. */
-  forgetData: z.boolean().optional(),
-});
-
-/** What a later version has put there stays there. */
-const kept = identitySchema.loose();
-export type Identity = z.infer<typeof identitySchema>;
+  forgetData?: boolean | undefined;
+}
 
 interface Copy {
   counter: number;
@@ -85,8 +80,22 @@ function decode(read: Uint8Array, at: number): Copy | undefined {
   if (bytes.toString('latin1', 0, MAGIC.length) !== MAGIC) return undefined;
   const length = bytes.readUInt32BE(12);
   if (PREFIX + length > bytes.length || bytes.readUInt32BE(16) !== checksum(bytes, length)) return undefined;
-  const { data } = kept.safeParse(jsonOf(bytes.subarray(PREFIX, PREFIX + length)));
-  return data && { counter: bytes.readUInt32BE(8), at, identity: data };
+  const identity = identityOf(jsonOf(bytes.subarray(PREFIX, PREFIX + length)));
+  return identity && { counter: bytes.readUInt32BE(8), at, identity };
+}
+
+/**
+ * By hand: this is read at every boot before /data is mounted, and loading a library of schemas would take longer than all the
+ * rest of it. What a later version has put there stays there.
+ */
+function identityOf(value: unknown): Identity | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { serial, hostKey, hostname, operatorKeys = [], forgetData } = value as Record<string, unknown>;
+  const texts = [serial, hostKey ?? '', hostname ?? ''];
+  if (texts.some((text) => typeof text !== 'string')) return undefined;
+  if (!Array.isArray(operatorKeys) || operatorKeys.some((key) => typeof key !== 'string')) return undefined;
+  if (forgetData !== undefined && typeof forgetData !== 'boolean') return undefined;
+  return { ...value, operatorKeys } as Identity;
 }
 
 function checksum(bytes: Buffer, length: number): number {

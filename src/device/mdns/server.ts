@@ -49,7 +49,15 @@ export class Mdns extends Server {
     if (!this.#effects) return;
     const { presence, say } = this.#effects;
     const first = this.#announcer === undefined;
-    const [{ Announcer }, is] = await Promise.all([import('./announcer.ts'), presence()]);
+    const { Announcer } = await import('./announcer.ts');
+    let is: Presence;
+    try {
+      is = await presence();
+    } catch (error) {
+      // A disk that cannot be read is no reason to be started anew for ever.
+      say(`no name in the network: ${(error as Error).message}`);
+      return;
+    }
     await this.#announcer?.end();
     this.#announcer = new Announcer(is, { say });
     await this.look();
