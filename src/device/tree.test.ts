@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { generateKey } from '../archive/index.ts';
 import type { DataState } from '../otp/device.ts';
 import { logging, named, type Server } from '../otp/index.ts';
 import { encodeFrame, FRAME, FrameReader } from '../otp/remote/frame.ts';
@@ -119,6 +120,7 @@ interface Changes {
 async function start({ prepare, grow, onState }: Changes = {}): Promise<void> {
   const exec = async (program: string, args: readonly string[]): Promise<Result> => {
     happened.push([program.replace(folder, ''), ...args].join(' ').replaceAll(folder, ''));
+    if (program === 'dropbearkey') writeFileSync(args[3] ?? '', 'a host key');
     const none = { signal: undefined, stderr: '', failure: undefined, timedOut: false };
     return { code: 0, stdout: '', ...none };
   };
@@ -241,6 +243,15 @@ async function settled(): Promise<void> {
   });
 }
 
+/** What a session on the control socket is told, as JSON. */
+async function ask(line: string): Promise<unknown> {
+  const socket = createConnection(path('control.sock'));
+  socket.write(encodeFrame(FRAME.request, encodeRequest({ verb: 'ssh', argv: [line], terminal: undefined })));
+  const frames = new FrameReader().push(Buffer.concat(await socket.toArray())) ?? [];
+  const output = frames.filter(({ type }) => type === FRAME.output).map(({ payload }) => payload);
+  return JSON.parse(Buffer.concat(output).toString());
+}
+
 test('everything comes up: the app first, then what is slow; the disk grows last', async () => {
   await start();
   await settled();
@@ -257,6 +268,30 @@ test('everything comes up: the app first, then what is slow; the disk grows last
       network: { eth0: { address: '10.0.0.5/24' } },
     }),
   );
+});
+
+test('a device that was given a name has it from its first question for an address on', async () => {
+  await new DeviceIdentity(async () => disk, 'pi-17').change((before) => ({
+    ...before,
+    hostname: 'kitchen',
+  }));
+  await start();
+  await settled();
+  expect(commandLine(String(udhcpc()))).toContain('hostname:kitchen');
+  expect(readFileSync(path('hostname'), 'utf8')).toBe('kitchen');
+  expect(await ask('hostname shed --json')).toEqual({ hostname: 'shed', serial: 'pi-17', from: 'device' });
+  await until(() => expect(readFileSync(path('hostname'), 'utf8')).toBe('shed'));
+  expect(await ask('status --json')).toMatchObject({ hostname: 'shed', serial: 'pi-17' });
+});
+
+test('who is let in is told to the daemon when the answer comes: there is one from then on', async () => {
+  await start();
+  await settled();
+  expect(existsSync(path('ssh/authorized_keys'))).toBe(false);
+  const line = generateKey('me').publicKey.trim();
+  expect(await ask(`key add ${line} --json`)).toEqual({ added: true });
+  expect(readFileSync(path('ssh/authorized_keys'), 'utf8')).toBe(`${line}\n`);
+  expect(readFileSync(path('ssh/host_key'), 'utf8')).toBe('a host key');
 });
 
 test('the app is started anew in good order when it is told so, and whoever looks on sees it', async () => {
