@@ -206,6 +206,8 @@ describe('a device in bad circumstances (x86_64)', () => {
     await machine.qmp.execute('device_add', card);
     await machine.console.waitFor('[hearth] eth1: 10.0.3.15/24', RECOVERY);
     expect(await machine.shell.text('ip -4 -o addr show dev eth1')).toContain('10.0.3.15/24');
+    // 224.0.0.251: there, too, it is to be found by its name.
+    await until('grep -A 2 eth1 /proc/net/igmp | grep -q FB0000E0');
     expect(await machine.shell.text('ip -4 -o addr show dev eth0')).toContain('10.0.2.15/24');
     await machine.qmp.execute('device_del', { id: 'card' });
     await until('! [ -e /run/hearth/net/eth1.lease ]');

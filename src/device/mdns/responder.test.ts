@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import {
   type DnsMessage,
@@ -241,5 +242,53 @@ test('where nobody may log in there is no SSH service, and the serial still make
   expect(kinds(said).some((each) => each.includes('_ssh'))).toBe(false);
   expect(said).toContainEqual(
     record('hello-ab._hearth._tcp.local', { type: 'SRV', port: 0, target: 'hello-ab.local' }),
+  );
+});
+
+test('whatever others say, it goes on, and is not made to talk more than once a second', async () => {
+  const one = await settled();
+  const name = fc.constantFrom('hello.local', 'HELLO-1234.local', '_hearth._tcp.local', 'x.local', '');
+  const data: fc.Arbitrary<RecordData> = fc.oneof(
+    fc.constantFrom('10.0.0.5', '10.0.0.7').map((address) => ({ type: 'A' as const, address })),
+    name.map((target) => ({ type: 'PTR' as const, target })),
+    name.map((target) => ({ type: 'SRV' as const, port: 22, target })),
+    fc
+      .array(fc.constantFrom('a=b', 'c'), { maxLength: 2 })
+      .map((strings) => ({ type: 'TXT' as const, strings })),
+    fc.nat(300).map((code) => ({ type: 'other' as const, code: 300 + code, bytes: Uint8Array.of(1) })),
+  );
+  const records = fc.array(
+    fc.record({ name, data, flush: fc.boolean(), ttlSeconds: fc.constantFrom(0, 10, 4500) }),
+    { maxLength: 4 },
+  );
+  const message = fc.record({
+    ...{ response: fc.boolean(), truncated: fc.boolean() },
+    questions: fc.array(
+      fc.record({ name, type: fc.constantFrom(1, 12, 28, 33, 255), unicast: fc.boolean() }),
+      {
+        maxLength: 4,
+      },
+    ),
+    ...{ answers: records, authorities: records, additionals: records },
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(message, { minLength: 1, maxLength: 20 }),
+      fc.boolean(),
+      async (messages, legacy) => {
+        sent.length = 0;
+        for (const each of messages) ask(one, each, legacy);
+        await vi.advanceTimersByTimeAsync(900);
+        // Probes and defence are quicker: four a second and name, and what is said at once and after a moment.
+        expect(sent.length).toBeLessThanOrEqual(2 * 4 + 8);
+        await vi.advanceTimersByTimeAsync(10 * 60_000);
+        // By one name or the other it is found again.
+        ask(one, { questions: [question('_hearth._tcp.local', TYPE.PTR)] });
+        await vi.advanceTimersByTimeAsync(1_000);
+        const found = sent.at(-1)?.answers[0]?.data;
+        expect(found).toMatchObject({ type: 'PTR', target: expect.stringMatching(/^hello-/) });
+      },
+    ),
+    { numRuns: 200 },
   );
 });
