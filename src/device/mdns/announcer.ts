@@ -15,23 +15,20 @@ interface Served {
 
 export interface AnnouncerEffects {
   say(message: string): void;
-  joinGroup?: typeof joinGroup;
 }
 
 /** A device's names on every interface that is up. */
 export class Announcer {
   readonly #presence: Presence;
   readonly #say: (message: string) => void;
-  readonly #join: typeof joinGroup;
   readonly #served = new Map<string, Served>();
   /** What has been said of a name on an interface: it is said once. */
   readonly #told = new Map<string, string>();
   #links: readonly Link[] = [];
 
-  constructor(presence: Presence, { say, joinGroup: join = joinGroup }: AnnouncerEffects) {
+  constructor(presence: Presence, { say }: AnnouncerEffects) {
     this.#presence = presence;
     this.#say = say;
-    this.#join = join;
   }
 
   /** Takes up interfaces that have come, and leaves those that have gone. One at a time. */
@@ -104,7 +101,7 @@ export class Announcer {
       });
     };
     try {
-      const group = await this.#join(served.link, family, receive);
+      const group = await joinGroup(served.link, family, receive);
       served.groups.set(family, group);
       return true;
     } catch {
