@@ -2,12 +2,30 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** A clean clone knows no durations, and a long file that begins last leaves one processor idle. */
-const LONG = ['powercut', 'data', 'boot', 'trials', 'life', 'boards', 'update', 'apps'];
+const LONG = [
+  ...['src/update/crash', 'src/device/tree', 'src/otp/examples'],
+  ...[
+    'real/build-faults',
+    'real/system-archive',
+    'heart/test/pid1',
+    'real/package',
+    'real/cache',
+    'real/mutants',
+  ],
+  ...[
+    'emulator/powercut',
+    'emulator/data',
+    'emulator/boot',
+    'emulator/trials',
+    'emulator/life',
+    'emulator/boards',
+  ],
+];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification): number => {
-      const at = LONG.findIndex((name) => moduleId.includes(`/test/emulator/${name}.`));
+      const at = LONG.findIndex((name) => moduleId.includes(`/${name}`));
       return at < 0 ? LONG.length : at;
     };
     return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
