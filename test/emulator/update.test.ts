@@ -1,14 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { openFirmware } from '../../src/archive/index.ts';
 import { writeImage } from '../../src/build/image.ts';
 import { type DeviceStatus, parseStatus } from '../../src/device/api/status.ts';
 import type { Machine } from '../../src/host/machine.ts';
-import { type Sent, sendUpdate } from '../../src/update/transfer/send.ts';
 import { buildApp, temporaryFolder } from '../firmware.ts';
 import { Bench } from './harness.ts';
 
@@ -16,7 +13,6 @@ const BOOT = { timeoutMs: 240_000 };
 /** A whole boot, a whole upload, and another boot. */
 const LIFE = 480_000;
 const GOOD = "import { run } from 'hearthfw';\nrun(() => {});\n";
-const CRASHING = "setTimeout(() => { throw new Error('out of milk'); }, 100);\n";
 /** Short, but an emulated machine on a loaded computer must get through a boot in the time of a trial. */
 const RULES = { healthySeconds: 2, trialSeconds: 280, validate: 'auto' } as const;
 
@@ -26,6 +22,7 @@ interface Answer {
   stderr: string;
 }
 
+// What comes by fw's own way, and what must be given up, is in test/trials.
 // One device through its life: each test finds it as the one before left it.
 describe('updates over SSH, by plain OpenSSH (x86_64)', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -67,23 +64,6 @@ describe('updates over SSH, by plain OpenSSH (x86_64)', () => {
     else await pipeline(createReadStream(input), child.stdin).catch(() => {});
     answer.status = await ended;
     return answer;
-  }
-
-  /** As `fw upload` sends: what the device lacks. */
-  async function upload(path: string): Promise<Sent> {
-    const child = spawnSsh('update --frames');
-    const fw = await openFirmware(path, { trust: 'self' });
-    try {
-      return await sendUpdate(fw, {
-        async write(bytes) {
-          if (!child.stdin.write(bytes)) await once(child.stdin, 'drain');
-        },
-        incoming: child.stdout,
-      });
-    } finally {
-      await fw.close();
-      child.stdin.end();
-    }
   }
 
   /** As whoever has sent an update does: asks until there is an answer. */
@@ -161,30 +141,6 @@ describe('updates over SSH, by plain OpenSSH (x86_64)', () => {
         ...{ version: '1.1.0', uuid, slot: 'b', state: 'idle' },
         last: { result: 'validated', version: '1.1.0' },
         slots: { a: { version: '1.0.0', validated: true }, b: { version: '1.1.0', validated: true } },
-      });
-    },
-    LIFE,
-  );
-
-  test(
-    'one whose app crashes at every start is gone after one reboot, and it is said why',
-    async () => {
-      const { path } = await build('1.2.0', CRASHING);
-      const { sent, fileSize } = await upload(path);
-      expect(sent).toBeLessThan(fileSize / 10);
-      await machine.console.waitFor('[hearth] on trial: 1.2.0', BOOT);
-      await machine.console.waitFor(
-        /the trial of 1\.2\.0 has failed: the app has failed: .*out of milk/,
-        BOOT,
-      );
-      await machine.console.waitFor(/\[hearth\] reverted: 1\.2\.0 \(the app has failed: .*out of milk/, BOOT);
-      await answering('version');
-      const now = await status();
-      expect(now).toMatchObject({ version: '1.1.0', slot: 'b', state: 'idle' });
-      expect(now.last).toMatchObject({
-        result: 'reverted',
-        version: '1.2.0',
-        reason: expect.stringContaining('out of milk'),
       });
     },
     LIFE,
