@@ -1,4 +1,4 @@
-import { copyFile, mkdir } from 'node:fs/promises';
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomFrom } from '../../src/build/test-random.ts';
@@ -110,15 +110,16 @@ export class Campaign implements AsyncDisposable {
       const { came } = await judge(rig, this.#fleet, leg.from.image, how, lap);
       return { ...report, came, ok: true, kept: undefined };
     } catch (error) {
-      const kept = await this.#keep(rig, leg, left, n);
+      const kept = await this.#keep(rig, leg, left, n, error);
       return { ...report, came: (error as Error).message, ok: false, kept };
     }
   }
 
-  /** The disk as the cut left it and as it is at the end, and what the machines printed since. */
-  async #keep(rig: Rig, leg: Leg, left: DiskState | undefined, n: number): Promise<string> {
+  /** What is wrong, the disk as the cut left it and as it is at the end, and what the machines printed since. */
+  async #keep(rig: Rig, leg: Leg, left: DiskState | undefined, n: number, why: unknown): Promise<string> {
     const folder = join(tmpdir(), 'hearth-failed', `power-cut-${this.#options.seed}-${n + 1}`);
     await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'why.txt'), `${why instanceof Error ? why.stack : why}\n`);
     await rig.saveTranscripts(folder);
     await rig.stop();
     await copyFile(rig.vars, join(folder, 'vars-at-the-end.fd'));

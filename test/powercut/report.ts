@@ -2,7 +2,9 @@ import type { CutReport } from './campaign.ts';
 import { SCENES } from './life.ts';
 
 export function describeCut({ scene, change, changes, loss, came, seconds, ok, kept }: CutReport): string {
-  const verdict = ok ? `up with ${came}, and took a further update` : `FAILED: ${came} (kept in ${kept})`;
+  const verdict = ok
+    ? `up with ${came}, and took a further update`
+    : `FAILED: ${came.split('\n', 1)[0]} (kept in ${kept})`;
   const steps = Object.entries(seconds).map(([step, took]) => `${step} ${Math.round(took)}`);
   return `${scene}, after change ${change} of about ${changes} (${loss}): ${verdict} (${Math.round(total(seconds))} s: ${steps.join(', ')})`;
 }
