@@ -30,6 +30,9 @@ echo ready
 exec cat
 `;
 
+/** A program that is asked one thing, and answers. */
+const PATIENCE_MS = 60_000;
+
 export type Program = ChildProcessByStdio<Writable, Readable, Readable>;
 
 export interface Lan extends AsyncDisposable {
@@ -59,9 +62,10 @@ export async function lan(...members: string[]): Promise<Lan> {
   return {
     async run(member, command, env = {}) {
       const all = { ...process.env, ...env };
-      const answer = await promisify(execFile)('nsenter', enter(member, command), { env: all }).catch(
-        (error: { stdout: string; stderr: string }) => error,
-      );
+      const answer = await promisify(execFile)('nsenter', enter(member, command), {
+        env: all,
+        timeout: PATIENCE_MS,
+      }).catch((error: { stdout: string; stderr: string }) => error);
       return `${answer.stdout}${answer.stderr}`;
     },
     start(member, command, env = {}) {

@@ -1,7 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { claimsOf, type Presence } from './claims.ts';
 import { type Family, type Group, joinGroup, MDNS_PORT, type Packet } from './group.ts';
 import type { Link } from './interfaces.ts';
 import { Responder } from './responder.ts';
+
+/** Between two goodbyes. */
+const AGAIN_MS = 150;
 
 interface Served {
   link: Link;
@@ -39,10 +43,13 @@ export class Announcer {
     for (const link of links) await this.#serve(link);
   }
 
-  /** Resolves when everybody has been told. */
+  /** Resolves when everybody has been told, twice: a packet gets lost, and who was just asking may pass over the first. */
   async end(): Promise<void> {
     const all = [...this.#served];
-    for (const [, { responder }] of all) responder.end();
+    const farewells = all.map(([, served]) => ({ served, bytes: served.responder.end() }));
+    if (farewells.some(({ bytes }) => bytes)) await delay(AGAIN_MS);
+    for (const { served, bytes } of farewells)
+      if (bytes) for (const group of served.groups.values()) this.#send(served, group, bytes);
     await Promise.all(all.flatMap(([, { sending }]) => [...sending]));
     for (const [name, served] of all) this.#leave(name, served);
   }

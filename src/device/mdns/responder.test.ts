@@ -234,6 +234,17 @@ test('another address is announced, and what went with the old one is taken back
   expect(sent[0]?.answers.every(({ ttlSeconds }) => ttlSeconds === 0)).toBe(true);
 });
 
+test('the end is said also while the names are probed for again', async () => {
+  const one = await settled();
+  one.probe();
+  await vi.advanceTimersByTimeAsync(300);
+  sent.length = 0;
+  one.end();
+  expect(sent).toHaveLength(1);
+  expect(kinds(sent[0]?.answers ?? [])).toContain('hello.local A');
+  expect(one.end()).toBeUndefined();
+});
+
 test('where nobody may log in there is no SSH service, and the serial still makes a name', async () => {
   const one = responder(ADDRESSES, { ...PRESENCE, ssh: false, serial: 'ab' });
   one.probe();

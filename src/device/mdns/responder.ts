@@ -55,6 +55,8 @@ interface Name {
   at: number;
   state: 'idle' | 'probing' | 'held' | 'taken';
   timer: NodeJS.Timeout | undefined;
+  /** Others may remember it, also while it is probed for again. */
+  announced: boolean;
 }
 
 /**
@@ -73,7 +75,13 @@ export class Responder {
   #addresses: readonly string[];
 
   constructor(names: readonly (readonly Claim[])[], addresses: readonly string[], effects: ResponderEffects) {
-    this.#names = names.map((candidates) => ({ candidates, at: 0, state: 'idle', timer: undefined }));
+    this.#names = names.map((candidates) => ({
+      candidates,
+      at: 0,
+      state: 'idle',
+      timer: undefined,
+      announced: false,
+    }));
     this.#addresses = addresses;
     this.#effects = effects;
   }
@@ -112,13 +120,23 @@ export class Responder {
     else if (message) this.#asked(message, from);
   }
 
-  /** Nobody is to look for this device here any more. */
-  end(): void {
-    const { unique, shared } = this.#said();
-    for (const name of this.#names) this.#set(name, 'idle');
+  /**
+   * Nobody is to look for this device here any more.
+   * @returns what has told them, to be said again by whoever has the time: there are no answers to it
+   */
+  end(): Uint8Array | undefined {
+    const known = this.#names.filter(({ announced }) => announced);
+    const records = known.flatMap((name) => {
+      const { unique, shared } = sayingsOf(name, this.#addresses);
+      return [...unique, ...shared];
+    });
+    for (const name of this.#names) {
+      this.#set(name, 'idle');
+      name.announced = false;
+    }
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
-    this.#goodbye([...unique, ...shared]);
+    return this.#goodbye(records);
   }
 
   #probe(name: Name, afterMs: number, sent = 0): void {
@@ -126,6 +144,7 @@ export class Responder {
     name.timer = setTimeout(() => {
       if (sent === PROBES) {
         this.#set(name, 'held');
+        name.announced = true;
         this.#effects.onName(claim(name).host, 'held');
         this.#announce(name);
         return;
@@ -224,6 +243,7 @@ export class Responder {
 
   #lost(name: Name): void {
     const { host } = claim(name);
+    name.announced = false;
     name.at++;
     if (name.at < name.candidates.length) {
       this.#effects.onName(host, 'taken');
@@ -274,11 +294,13 @@ export class Responder {
     return sent !== undefined && performance.now() - sent < record.ttlSeconds * 250;
   }
 
-  #goodbye(records: readonly DnsRecord[]): void {
-    if (records.length === 0) return;
+  #goodbye(records: readonly DnsRecord[]): Uint8Array | undefined {
+    if (records.length === 0) return undefined;
     for (const record of records) this.#sent.delete(keyOf(record));
     const answers = records.map((record) => ({ ...record, ttlSeconds: 0 }));
-    this.#effects.multicast(encodeMessage({ response: true, answers }));
+    const bytes = encodeMessage({ response: true, answers });
+    this.#effects.multicast(bytes);
+    return bytes;
   }
 
   #set(name: Name, state: Name['state']): void {
@@ -299,7 +321,10 @@ function claim({ candidates, at }: Name): Claim {
 }
 
 function saidOf(name: Name, addresses: readonly string[]): Said {
-  if (name.state !== 'held') return { unique: [], shared: [] };
+  return name.state === 'held' ? sayingsOf(name, addresses) : { unique: [], shared: [] };
+}
+
+function sayingsOf(name: Name, addresses: readonly string[]): Said {
   return { unique: claim(name).unique(addresses), shared: claim(name).shared(addresses) };
 }
 

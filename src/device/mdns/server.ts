@@ -37,6 +37,8 @@ export function mdns(effects: MdnsEffects): ChildSpec<SupervisorRef> {
 export class Mdns extends Server {
   #effects: MdnsEffects | undefined;
   #announcer: Announcer | undefined;
+  /** What it says. */
+  #told = '';
 
   override init(effects: MdnsEffects): void {
     this.#effects = effects;
@@ -58,6 +60,9 @@ export class Mdns extends Server {
       say(`no name in the network: ${(error as Error).message}`);
       return;
     }
+    const told = JSON.stringify(is);
+    if (told === this.#told) return;
+    this.#told = told;
     await this.#announcer?.end();
     this.#announcer = new Announcer(is, { say });
     await this.look();
