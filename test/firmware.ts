@@ -35,6 +35,8 @@ export async function buildApp(
     targets: [target],
     console: 'shell',
     dev: true,
+    // On a busy computer an emulated hearthd is late, which is no hang; and a trial has no second start.
+    heart: { beatTimeoutSeconds: 60 },
     updateKeys: [EXAMPLE_PUBLIC_KEY],
     signingKey: join(APPS, 'example-key', 'example_key'),
     ...config,

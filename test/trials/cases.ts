@@ -132,6 +132,7 @@ export const CASES: readonly Case[] = [
     {
       damage: (cache) =>
         changedRoot(cache, (root) => prepend(root, HEARTHD, '\nsetTimeout(() => { for (;;); }, 3000);\n')),
+      config: { heart: { beatTimeoutSeconds: 10 } },
       ends: 'itself',
       reason: /^hearthd has not beaten for 1\d{4} ms$/,
     },
