@@ -26,7 +26,7 @@ export class PowerLossDisk implements Store, Disposable {
   readonly size: number;
   /** Writes, trims and flushes so far. */
   changes = 0;
-  /** Called after each of them. */
+  /** Called after each write and trim, and before a flush is done. */
   onChange: (() => void) | undefined;
   readonly #image: string;
   readonly #descriptor: number;
@@ -58,9 +58,10 @@ export class PowerLossDisk implements Store, Disposable {
   }
 
   flush(): void {
+    // First: the power may fail because of it, and then there is nothing more to flush.
+    this.#changed();
     for (const change of this.#cached) apply(change, this.#flushed);
     this.#cached = [];
-    this.#changed();
   }
 
   /** The power fails now. What it did to the disk, for a message. */

@@ -53,7 +53,7 @@ export class ServedDisk implements AsyncDisposable {
     if (this.#server.cutPower()) this.cuts.push(this.disk.losePower(this.#random));
   }
 
-  /** Has the power fail right after that many writes, trims and flushes from now on; resolves when it has. */
+  /** Has the power fail right after that many writes, trims and flushes from now on, the last flush undone; resolves when it has. */
   cutPowerAfter(changes: number): Promise<void> {
     let left = changes;
     return new Promise((resolve) => {

@@ -125,6 +125,15 @@ test('the power can fail right after the nth change, which is not answered any m
   expect(served.cuts).toEqual(['nothing was unflushed']);
 });
 
+test('a flush at which the power fails is not done', async () => {
+  await using client = await Client.greeted();
+  const cut = served.cutPowerAfter(2);
+  await client.ask({ command: nbd.COMMAND.write, offset: MiB, payload: filled(1) });
+  client.send({ command: nbd.COMMAND.flush, offset: 0 });
+  await cut;
+  expect(served.cuts).toEqual([expect.stringMatching(/ 1 unflushed writes/)]);
+});
+
 describe('a client that does not keep to the protocol', () => {
   const request = async (command: number, offset: number, length: number): Promise<number> => {
     await using client = await Client.greeted();
