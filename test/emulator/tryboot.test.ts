@@ -57,7 +57,7 @@ async function reboot(machine: Machine): Promise<void> {
 }
 
 test(
-  'a Raspberry Pi boots the other slot once, after an armed restart and nothing else',
+  'a Raspberry Pi boots the other slot once, after an armed restart and nothing else, and powers off',
   async () => {
     await withMachine({ emulator: 'raspi3b', image }, async (machine) => {
       expect(await nextSlot(machine)).toBe('a');
@@ -75,6 +75,9 @@ test(
       await machine.shell.text(`echo 1 > ${ARM}`);
       await machine.reset();
       expect(await nextSlot(machine)).toBe('a');
+      expect(await machine.shell.text('cat /proc/device-tree/model')).toContain('Raspberry Pi 3 Model B');
+      await machine.shell.send('kill -USR2 1');
+      expect((await machine.exited).reason).toBe('guest-shutdown');
     });
   },
   TIMEOUT_MS,
