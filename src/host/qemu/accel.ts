@@ -15,7 +15,7 @@ export interface Accelerator {
 export const TCG: Accelerator = { kind: 'tcg', accel: 'tcg,thread=multi' };
 /**
  * The same, for one processor whose clock goes by the instructions that it has executed, 4 ns each; while it has nothing to do,
- * time passes as on the host. On a host that is busy, or slow, the guest is not late: no watchdog of its own bites it. It costs half as much again.
+ * time passes as on the host. On a host that is busy, or slow, the guest is not late: no watchdog of its own bites it. It costs 1.7 times as much.
  */
 export const STEADY: Accelerator = { kind: 'tcg', accel: 'tcg,thread=single', icount: 'shift=2,sleep=on' };
 const KVM: Accelerator = { kind: 'kvm', accel: 'kvm' };
