@@ -1,9 +1,12 @@
-// `npm run demo`: the spine, live. Builds hello, boots it from its disk image through the real boot loader, and
-// breaks it in every way that the watchdog chain promises to survive. Prints what it does and what the device says.
+// `npm run demo`: the spine, live. Builds hello, boots it from its disk image through the real boot loader, breaks it in every way
+// that the watchdog chain promises to survive, and updates it. Prints what it does and what the device says.
 import { styleText } from 'node:util';
+import { type BuildResult, buildFirmware } from '../src/build/firmware.ts';
 import { writeImage } from '../src/build/image.ts';
 import type { Machine } from '../src/host/machine.ts';
 import { startMachine } from '../src/host/start.ts';
+import { loadProject } from '../src/project/load.ts';
+import { BenchProject } from './demo-project.ts';
 import { buildExample, temporaryFolder } from './firmware.ts';
 
 const DISK_SIZE = 1024 ** 3;
@@ -30,9 +33,8 @@ async function pidOf(machine: Machine, what: 'hearthd' | 'app'): Promise<string>
   return (await machine.shell.text(`cat /sys/fs/cgroup/${cgroup}/cgroup.procs | head -n 1`)).trim();
 }
 
-async function boot(app: 'hello', target: 'x86_64' | 'rpi3', folder: string): Promise<Machine> {
-  say(`fw build --app firmware/apps/${app} --target ${target}`);
-  const firmware = await buildExample(app, target, folder);
+async function boot(firmware: BuildResult, folder: string): Promise<Machine> {
+  const { target } = firmware;
   say(`${(firmware.size / 1e6).toFixed(1)} MB, version ${firmware.version}, uuid ${firmware.uuid}`);
   const disk = `${folder}/${target}.img`;
   await writeImage(firmware.path, disk, { size: DISK_SIZE });
@@ -41,7 +43,7 @@ async function boot(app: 'hello', target: 'x86_64' | 'rpi3', folder: string): Pr
     emulator: target === 'x86_64' ? 'q35' : 'raspi3b',
     disk,
     workDir: `${folder}/${target}`,
-    forwards: [{ host: 0, guest: 8080 }],
+    forwards: [8080, 22].map((guest) => ({ host: 0, guest })),
   });
   void follow(machine);
   await machine.console.waitFor(/\[hearth\] ready .*/, BOOT);
@@ -89,14 +91,45 @@ async function powerOff(machine: Machine): Promise<void> {
   say(`the machine is off: ${(await machine.exited).reason}`);
 }
 
+/** Good, bad, and unsigned: each as a developer would send it. */
+async function update(machine: Machine, project: BenchProject): Promise<void> {
+  const run = async (line: string): Promise<void> => {
+    say(line);
+    const status = await project.run(line, (said) => process.stdout.write(`  ${said}\n`));
+    say(`exit status ${status}; the page: ${await page(machine)}`);
+  };
+  say('version 1.1.0 has another greeting');
+  await project.knows(machine.portOf(22));
+  await project.release('1.1.0');
+  await project.edit('fw.config.ts', 'Hello from Hearth', 'Hello from 1.1.0');
+  await run('fw upload bench');
+
+  say('version 1.2.0 crashes at every start');
+  await project.release('1.2.0');
+  await project.edit('src/app.ts', 'const server = createApp(greeting);', "throw new Error('out of milk');");
+  await run('fw upload bench');
+
+  say('a firmware without its signature: to fw, and to the device itself');
+  await run('fw build --out unsigned.fw >/dev/null && tar --delete -f unsigned.fw manifest.json.sig');
+  await run('fw upload bench unsigned.fw');
+  await run('ssh bench update <unsigned.fw');
+}
+
 await using folder = await temporaryFolder();
 {
-  await using machine = await boot('hello', 'x86_64', folder.path);
+  const project = await BenchProject.create(folder.path);
+  say('fw build --target x86_64');
+  await using machine = await boot(
+    await buildFirmware(await loadProject(project.dir), { target: 'x86_64', out: `${folder.path}/hello.fw` }),
+    folder.path,
+  );
   await breakThings(machine);
+  await update(machine, project);
   await powerOff(machine);
 }
 {
-  await using machine = await boot('hello', 'rpi3', folder.path);
+  say('fw build --app firmware/apps/hello --target rpi3');
+  await using machine = await boot(await buildExample('hello', 'rpi3', folder.path), folder.path);
   await powerOff(machine);
 }
 say('done');
