@@ -164,14 +164,18 @@ export async function boot(machine: Machine, options: Partial<UpdaterParts> = {}
 }
 
 /** The version that a slot holds, complete to the last byte; it throws where it does not. */
-export async function contentOf(machine: Machine, slot: Slot): Promise<string> {
-  const store = new SlotStore(new SimulatedDisk(machine.pages), slot, placesOf(machine).slots[slot]);
+export function contentOf(machine: Machine, slot: Slot): Promise<string> {
+  return wholeSlot(new SlotStore(new SimulatedDisk(machine.pages), slot, placesOf(machine).slots[slot]));
+}
+
+/** The same, of any disk's slot. */
+export async function wholeSlot(store: SlotStore): Promise<string> {
   const bytes = await store.head();
-  if (!bytes) throw new Error(`slot ${slot} has no head`);
+  if (!bytes) throw new Error(`slot ${store.slot} has no head`);
   const head = await headOf(bytes);
   for (const id of chunksOf(head)) {
     if (!(await store.read(id)))
-      throw new Error(`slot ${slot} is not whole: ${id.payload.name}, chunk ${id.index}`);
+      throw new Error(`slot ${store.slot} is not whole: ${id.payload.name}, chunk ${id.index}`);
   }
   return head.manifest.version;
 }

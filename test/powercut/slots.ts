@@ -1,10 +1,10 @@
-import { parseHead } from '../../src/archive/head.ts';
 import type { Slot } from '../../src/archive/variants.ts';
 import type { ServedDisk } from '../../src/host/nbd/served-disk.ts';
 import type { Disk } from '../../src/update/disk.ts';
 import { SECTOR } from '../../src/update/layout.ts';
-import { findPlaces, type Places } from '../../src/update/places.ts';
-import { chunksOf, SlotStore } from '../../src/update/slot.ts';
+import { findPlaces } from '../../src/update/places.ts';
+import { SlotStore } from '../../src/update/slot.ts';
+import { wholeSlot } from '../../src/update/test-machine.ts';
 
 export interface WholeSlots {
   /** The version that each holds. */
@@ -28,19 +28,9 @@ export async function wholeSlots(served: ServedDisk): Promise<WholeSlots> {
   const places = findPlaces(disk, 'gpt');
   const preferred = places.switch.slot(served.readAt(places.switch.offset, SECTOR));
   if (!preferred) throw new Error('no slot is preferred');
+  const whole = (slot: Slot) => wholeSlot(new SlotStore(disk, slot, places.slots[slot]));
   return {
-    slots: { a: await versionOf(disk, 'a', places), b: await versionOf(disk, 'b', places) },
+    slots: { a: await whole('a'), b: await whole('b') },
     preferred,
   };
-}
-
-async function versionOf(disk: Disk, slot: Slot, places: Places): Promise<string> {
-  const store = new SlotStore(disk, slot, places.slots[slot]);
-  const bytes = await store.head();
-  if (!bytes) throw new Error(`slot ${slot} has no head`);
-  const head = await parseHead(bytes, { trust: 'self' });
-  for (const id of chunksOf(head))
-    if (!(await store.read(id)))
-      throw new Error(`slot ${slot} is not whole: ${id.payload.name}, chunk ${id.index}`);
-  return head.manifest.version;
 }

@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseHead } from '../../src/archive/head.ts';
 import { openFirmware } from '../../src/archive/index.ts';
 import type { Slot } from '../../src/archive/variants.ts';
 import { writeImage } from '../../src/build/image.ts';
@@ -12,7 +11,8 @@ import { SshLink } from '../../src/links/ssh/ssh-link.ts';
 import { type Uploaded, upload } from '../../src/links/upload.ts';
 import { DiskFile } from '../../src/update/disk-file.ts';
 import { findPlaces } from '../../src/update/places.ts';
-import { chunksOf, SlotStore } from '../../src/update/slot.ts';
+import { SlotStore } from '../../src/update/slot.ts';
+import { wholeSlot } from '../../src/update/test-machine.ts';
 import type { Built, Forge } from './forge.ts';
 
 export const BOOT = { timeoutMs: 300_000 };
@@ -144,15 +144,7 @@ export class Device implements AsyncDisposable {
   async wholeSlot(slot: Slot): Promise<string> {
     const disk = await DiskFile.open(this.#disk);
     try {
-      const places = findPlaces(disk, this.#table);
-      const store = new SlotStore(disk, slot, places.slots[slot]);
-      const bytes = await store.head();
-      if (!bytes) throw new Error(`slot ${slot} has no head`);
-      const head = await parseHead(bytes, { trust: 'self' });
-      for (const id of chunksOf(head))
-        if (!(await store.read(id)))
-          throw new Error(`slot ${slot} is not whole: ${id.payload.name}, chunk ${id.index}`);
-      return head.manifest.version;
+      return await wholeSlot(new SlotStore(disk, slot, findPlaces(disk, this.#table).slots[slot]));
     } finally {
       await disk.close();
     }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { WireReader } from '../../archive/ssh-wire.ts';
 import { FwError } from '../../errors.ts';
 import type { Identity } from '../../update/identity.ts';
+import { LOGIN_KEY_TYPES } from '../../update/login-keys.ts';
 
 /** A key that may log in to this device. */
 export interface OperatorKey {
@@ -13,16 +14,6 @@ export interface OperatorKey {
   from: 'firmware' | 'device';
 }
 
-/** What Dropbear takes for a login. */
-const TYPES = [
-  'ssh-ed25519',
-  'ssh-rsa',
-  'ecdsa-sha2-nistp256',
-  'ecdsa-sha2-nistp384',
-  'ecdsa-sha2-nistp521',
-  'sk-ssh-ed25519@openssh.com',
-  'sk-ecdsa-sha2-nistp256@openssh.com',
-];
 /** They have to fit into the identity's place on the disk, with room for what else is to come there. */
 const MAX_KEYS = 32;
 /** RSA of 4096 bits has 750. */
@@ -110,13 +101,13 @@ function checkedLine(text: string): string {
   const [type = '', base64 = ''] = line.split(/[ \t]+/);
   const bad = (why: string): FwError =>
     new FwError('bad-operator-key', `this is no public key that could log in: ${why}`, {
-      expected: `a line of a .pub file of OpenSSH: ${TYPES.slice(0, 3).join(', ')} … BASE64 COMMENT`,
+      expected: `a line of a .pub file of OpenSSH: ${LOGIN_KEY_TYPES.slice(0, 3).join(', ')} … BASE64 COMMENT`,
       remedy: 'Give it the file that ends in .pub: key add < ~/.ssh/id_ed25519.pub.',
     });
   if (line.includes('PRIVATE KEY')) throw bad('it is a private key, which nobody else should have');
   if (/\p{Cc}/u.test(line.replaceAll('\t', ' '))) throw bad('it is more than one line');
   if (line.length > MAX_LINE) throw bad(`it is longer than ${MAX_LINE} characters`);
-  if (!TYPES.includes(type)) throw bad(`its type is ${JSON.stringify(type.slice(0, 40))}`);
+  if (!LOGIN_KEY_TYPES.includes(type)) throw bad(`its type is ${JSON.stringify(type.slice(0, 40))}`);
   const blob = Buffer.from(base64, 'base64');
   if (blob.length === 0 || blob.toString('base64') !== base64) throw bad('its second word is not Base64');
   try {

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { agentIdentities } from '../../archive/agent.ts';
 import { FwError } from '../../errors.ts';
+import { LOGIN_KEY_TYPES } from '../../update/login-keys.ts';
 
 /** A key that may log in to the device. */
 export interface SshKey {
@@ -11,16 +12,6 @@ export interface SshKey {
   from: string;
 }
 
-/** What the device's SSH daemon, Dropbear, takes for a login. Certificates and DSA are not among them. */
-const TYPES = new Set([
-  'ssh-ed25519',
-  'ssh-rsa',
-  'ecdsa-sha2-nistp256',
-  'ecdsa-sha2-nistp384',
-  'ecdsa-sha2-nistp521',
-  'sk-ssh-ed25519@openssh.com',
-  'sk-ecdsa-sha2-nistp256@openssh.com',
-]);
 /** An agent that is forwarded over a dead connection never answers, and nobody waits for it. */
 const AGENT_TIMEOUT_MS = 3_000;
 
@@ -61,7 +52,7 @@ async function keysInAgent(socket: string | undefined): Promise<SshKey[]> {
 export function publicLine(text: string): string | undefined {
   const [type = '', base64 = '', ...comment] = text.trim().split(/\s+/);
   const line = [type, base64, ...comment].join(' ');
-  if (!TYPES.has(type) || /\p{Cc}/u.test(line)) return undefined;
+  if (!LOGIN_KEY_TYPES.includes(type) || /\p{Cc}/u.test(line)) return undefined;
   const blob = Buffer.from(base64, 'base64');
   if (blob.toString('base64') !== base64 || typeOf(blob) !== type) return undefined;
   return line;
