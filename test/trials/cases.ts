@@ -3,7 +3,7 @@ import { MiB } from '../../src/update/layout.ts';
 import { badLater, bothBad } from './afterwards.ts';
 import { changedRoot, corrupt, missing, truncatedRoot, zeroRoot } from './damage.ts';
 import type { Target } from './device.ts';
-import type { Recipe } from './forge.ts';
+import { type Recipe, RULES } from './forge.ts';
 import { fileAt, folderOf, prepend } from './tree.ts';
 import { type Fate, type Outcome, type Scene, stays, tryBad } from './trial.ts';
 
@@ -109,7 +109,8 @@ export const CASES: readonly Case[] = [
     'an app that is healthy, and then hangs in a busy loop',
     {
       app: "import { run } from 'hearthfw';\nrun(() => void setTimeout(() => { for (;;); }, 500));\n",
-      config: { app: { ...FRAGILE, beatTimeoutMs: 5_000 } },
+      // Long enough for a slow machine to hear late what was said before the hang.
+      config: { app: { ...FRAGILE, beatTimeoutMs: 5_000 }, update: { ...RULES, healthySeconds: 15 } },
       ends: 'itself',
       reason: /^the app has failed: the app was killed: its event loop stood still for 5000 ms$/,
     },

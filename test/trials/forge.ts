@@ -24,7 +24,7 @@ export interface Built {
 
 const GOOD = "import { run } from 'hearthfw';\nrun(() => {});\n";
 /** An emulated machine on a loaded computer must get through a boot in the time of a trial. */
-const RULES = { healthySeconds: 2, trialSeconds: 280, validate: 'auto' } as const;
+export const RULES = { healthySeconds: 2, trialSeconds: 280, validate: 'auto' } as const;
 
 /** The keys of one product, and its firmware: good and bad, all of it rightly signed. */
 export class Forge {
