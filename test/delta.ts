@@ -9,7 +9,7 @@ import { writeImage } from '../src/build/image.ts';
 import { loadTarget } from '../src/build/targets.ts';
 import { loadProject } from '../src/project/load.ts';
 import { Pages } from '../src/update/pages.ts';
-import { SimulatedDisk } from '../src/update/simulated-disk.ts';
+import { SimulatedDisk } from '../src/update/test-simulated-disk.ts';
 import { REBOOTING, receiveFrames } from '../src/update/transfer/receive.ts';
 import { sendUpdate } from '../src/update/transfer/send.ts';
 import { Updater } from '../src/update/updater.ts';

@@ -2,9 +2,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { TARGET_CHUNK } from '../archive/cut.ts';
 import { noise } from '../archive/test-firmware.ts';
 import { seededRandom } from '../build/test-random.ts';
-import { type Cut, cuts, unseen } from './cuts.ts';
 import type { Pages } from './pages.ts';
-import type { DiskEvent } from './simulated-disk.ts';
+import { type Cut, cuts, unseen } from './test-cuts.ts';
 import {
   boot,
   bootSlot,
@@ -15,6 +14,7 @@ import {
   install,
   type Machine,
 } from './test-machine.ts';
+import type { DiskEvent } from './test-simulated-disk.ts';
 import type { Updater } from './updater.ts';
 
 /** Ten thousand in a run of CI; HEARTH_CRASH_STATES, of each table, for more. Reading the tables of a GPT takes longer. */

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../build/test-random.ts';
-import { cuts } from './cuts.ts';
 import { EnvStore, flashedEnv } from './env.ts';
 import { ENV, MiB } from './layout.ts';
 import { Pages } from './pages.ts';
-import { SimulatedDisk } from './simulated-disk.ts';
+import { cuts } from './test-cuts.ts';
+import { SimulatedDisk } from './test-simulated-disk.ts';
 
 const FACTS = {
   version: '1.0.0',

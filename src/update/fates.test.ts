@@ -3,11 +3,11 @@ import { TARGET_CHUNK } from '../archive/cut.ts';
 import { readFirmware } from '../archive/read.ts';
 import { noise } from '../archive/test-firmware.ts';
 import type { Slot } from '../archive/variants.ts';
-import { Failing } from './failing-disk.ts';
 import type { Installation } from './installation.ts';
 import { FATES } from './machine.ts';
-import { SimulatedDisk } from './simulated-disk.ts';
+import { Failing } from './test-failing-disk.ts';
 import * as machines from './test-machine.ts';
+import { SimulatedDisk } from './test-simulated-disk.ts';
 import type { Updater, UpdaterParts } from './updater.ts';
 
 type Underway = keyof typeof FATES;

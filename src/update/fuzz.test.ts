@@ -14,8 +14,8 @@ import { IdentityStore } from './identity.ts';
 import { ENV, IDENTITY, MiB } from './layout.ts';
 import { Pages } from './pages.ts';
 import { envOf, recordOf } from './record.ts';
-import { SimulatedDisk } from './simulated-disk.ts';
 import { boot, contentOf, firmware, flashed, install, type Machine } from './test-machine.ts';
+import { SimulatedDisk } from './test-simulated-disk.ts';
 import { receiveFrames } from './transfer/receive.ts';
 import { sendUpdate } from './transfer/send.ts';
 

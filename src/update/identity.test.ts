@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { type Identity, IdentityStore } from './identity.ts';
 import { IDENTITY, MiB } from './layout.ts';
 import { Pages } from './pages.ts';
-import { SimulatedDisk } from './simulated-disk.ts';
+import { SimulatedDisk } from './test-simulated-disk.ts';
 
 const identity = (serial: string): Identity => ({ serial, operatorKeys: ['ssh-ed25519 AAAA me'] });
 const disk = (): SimulatedDisk => new SimulatedDisk(new Pages(16 * MiB));

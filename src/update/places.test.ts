@@ -3,8 +3,8 @@ import { newSigner } from '../archive/test-firmware.ts';
 import { SECTOR } from './layout.ts';
 import { Pages } from './pages.ts';
 import { findPlaces } from './places.ts';
-import { SimulatedDisk } from './simulated-disk.ts';
 import { type Family, firmware, flashed } from './test-machine.ts';
+import { SimulatedDisk } from './test-simulated-disk.ts';
 
 async function disk(family: Family): Promise<SimulatedDisk> {
   return new SimulatedDisk(await flashed(family, await firmware(1, { by: newSigner() })));

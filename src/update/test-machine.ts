@@ -14,8 +14,8 @@ import { flashedEnv } from './env.ts';
 import { ENV, FIRST_PARTITION, MBR_SIGNATURE, MiB, PARTITION_NAMES, SECTOR, STATE_AREA } from './layout.ts';
 import { Pages } from './pages.ts';
 import { findPlaces, type Places } from './places.ts';
-import { SimulatedDisk } from './simulated-disk.ts';
 import { chunksOf, SlotStore } from './slot.ts';
+import { SimulatedDisk } from './test-simulated-disk.ts';
 import { Updater, type UpdaterParts } from './updater.ts';
 
 const KiB = 1024;

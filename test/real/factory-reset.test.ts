@@ -15,7 +15,7 @@ import { DeviceIdentity } from '../../src/device/identity.ts';
 import { IdentityStore } from '../../src/update/identity.ts';
 import { MiB } from '../../src/update/layout.ts';
 import { Pages } from '../../src/update/pages.ts';
-import { SimulatedDisk } from '../../src/update/simulated-disk.ts';
+import { SimulatedDisk } from '../../src/update/test-simulated-disk.ts';
 
 /** With 4 KiB blocks, as every real one has. */
 const SIZE = 640 * MiB;

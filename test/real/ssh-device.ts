@@ -20,8 +20,8 @@ import { Update } from '../../src/device/update/server.ts';
 import { type ServerRef, start } from '../../src/otp/index.ts';
 import { EnvStore } from '../../src/update/env.ts';
 import type { SlotRecord } from '../../src/update/record.ts';
-import { SimulatedDisk } from '../../src/update/simulated-disk.ts';
 import { bootSlot, flashed, type Machine, signer } from '../../src/update/test-machine.ts';
+import { SimulatedDisk } from '../../src/update/test-simulated-disk.ts';
 import { Sshd } from './sshd.ts';
 
 const REPOSITORY = join(import.meta.dirname, '..', '..');

@@ -5,7 +5,7 @@ import { FwError } from '../../errors.ts';
 import { IdentityStore } from '../../update/identity.ts';
 import { MiB } from '../../update/layout.ts';
 import { Pages } from '../../update/pages.ts';
-import { SimulatedDisk } from '../../update/simulated-disk.ts';
+import { SimulatedDisk } from '../../update/test-simulated-disk.ts';
 import { FRAME, readFrames } from '../../update/transfer/frame.ts';
 import { parseRefusal } from '../../update/transfer/messages.ts';
 import { DeviceIdentity } from '../identity.ts';

@@ -6,7 +6,7 @@ import { generateKey } from '../../archive/index.ts';
 import { IdentityStore } from '../../update/identity.ts';
 import { MiB } from '../../update/layout.ts';
 import { Pages } from '../../update/pages.ts';
-import { SimulatedDisk } from '../../update/simulated-disk.ts';
+import { SimulatedDisk } from '../../update/test-simulated-disk.ts';
 import { systemExec } from '../exec.ts';
 import { DeviceIdentity } from '../identity.ts';
 import { openSsh } from './keys.ts';

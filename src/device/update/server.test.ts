@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Slot } from '../../archive/variants.ts';
 import { type ServerRef, start } from '../../otp/index.ts';
-import { SimulatedDisk } from '../../update/simulated-disk.ts';
 import { bootSlot, firmware, flashed, type Machine, signer } from '../../update/test-machine.ts';
+import { SimulatedDisk } from '../../update/test-simulated-disk.ts';
 import type { AppState } from '../app/runner.ts';
 import type { FirmwareInfo } from '../firmware-info.ts';
 import { type Incoming, Update } from './server.ts';

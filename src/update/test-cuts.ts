@@ -2,8 +2,8 @@
 import { hash } from 'node:crypto';
 import type { Slot } from '../archive/variants.ts';
 import type { Pages } from './pages.ts';
-import type { DiskEvent } from './simulated-disk.ts';
 import { apply, pickUnit, tear } from './tear.ts';
+import type { DiskEvent } from './test-simulated-disk.ts';
 
 export interface Cut {
   pages: Pages;
