@@ -78,7 +78,9 @@ static void advance(struct shutdown *down, const struct supervised *hearthd, boo
     cgroup_kill("ssh");
     cgroup_kill("hearthd");
     kill(-1, SIGTERM);
-    /* A stopped process takes SIGTERM only when it runs again. */
+    /* A shell on a terminal ignores SIGTERM: it ends when its terminal is gone. */
+    kill(-1, SIGHUP);
+    /* A stopped process takes them only when it runs again. */
     kill(-1, SIGCONT);
     down->step = SHUTDOWN_TERM;
     down->due = now + TERM_WITHIN_MS;

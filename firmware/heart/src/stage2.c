@@ -1,5 +1,4 @@
 /* Stage 2, PID 1 of the real root: sets the system up, then one loop that pets, supervises, reaps and goes down. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>

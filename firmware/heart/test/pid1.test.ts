@@ -112,6 +112,21 @@ describe.skipIf(!possible)('PID 1', () => {
     expect(console(d)).not.toMatch(/did not|cannot/);
   });
 
+  test.each([
+    ['a shell, which SIGTERM does not end: it does not wait for it', 'TERM', false],
+    ['a program that nothing but SIGKILL ends: it is given 2 s', 'TERM HUP', true],
+  ])('goes down with %s', async (_, deaf, killed) => {
+    const d = device({
+      hearthd: `${ORDERLY}spawn('/sbin/heart', ['exec', '--cgroup', '/sys/fs/cgroup/other', '--setsid', '--',
+        'bash', '-c', 'trap "" ${deaf}; echo the shell is up >/dev/console; exec sleep 1006']);`,
+    });
+    const b = await boot(heart, d, CMDLINE);
+    await said(d, 'the shell is up');
+    process.kill(b.init, 'SIGTERM');
+    expect(await b.ended).toBe('SIGHUP');
+    expect(console(d).includes('some programs did not end within 2 s: killing them')).toBe(killed);
+  });
+
   test('a death that nobody announced is told at the next boot', async () => {
     const d = device({ hearthd: ORDERLY });
     const first = await boot(heart, d, CMDLINE);
