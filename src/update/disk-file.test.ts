@@ -1,8 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { DiskFile } from './disk-file.ts';
 
 const SIZE = 3 * 1024 * 1024;
@@ -61,12 +62,11 @@ test('what follows one another is written by the MiB, whatever it was cut into',
   for (let at = 0; at < fresh.length; at += 77_777)
     await disk.write(1000 + at, fresh.subarray(at, at + 77_777));
   model.set(fresh, 1000);
-  // Whole MiB are there before anybody asks; what is not whole waits for the flush.
-  expect(
-    readFileSync(path)
-      .subarray(0, 2 * 2 ** 20)
-      .equals(model.subarray(0, 2 * 2 ** 20)),
-  ).toBe(true);
+  // Whole MiB go there before anybody asks; what is not whole waits for the flush.
+  const whole = model.subarray(0, 2 * 2 ** 20);
+  await expect
+    .poll(() => readFileSync(path).subarray(0, whole.length).equals(whole), { timeout: 30_000 })
+    .toBe(true);
   expect(readFileSync(path).equals(model)).toBe(false);
   await disk.flush();
   expect(readFileSync(path).equals(model)).toBe(true);
@@ -109,4 +109,58 @@ test('operations that are begun together do not mix; reads end with the disk; no
   await expect(disk.write(SIZE - 10, new Uint8Array(11))).rejects.toThrow(RangeError);
   await disk.close();
   expect(readFileSync(path)).toHaveLength(SIZE);
+});
+
+test('what cannot be written is told to who writes next, or flushes, once; all else is written', async () => {
+  const model = pattern(SIZE, 1);
+  writeFileSync(path, model);
+  const disk = await DiskFile.open(path);
+  await using any = await open(path);
+  const write = vi.spyOn(Object.getPrototypeOf(any) as FileHandle, 'write');
+  const broken = Object.assign(new Error('EIO: i/o error, write'), { code: 'EIO' });
+  const fresh = pattern(SIZE, 2);
+  const half = SIZE / 3 / 2;
+
+  write.mockRejectedValueOnce(broken);
+  // Under way, and nobody has been told yet.
+  await disk.write(0, fresh.subarray(0, 2 * half));
+  expect(Buffer.from(await disk.read(0, 10))).toEqual(model.subarray(0, 10));
+  await expect(disk.write(2 * half, fresh.subarray(2 * half, 3 * half))).rejects.toThrow('EIO');
+  model.set(fresh.subarray(2 * half, 3 * half), 2 * half);
+  await disk.flush();
+  expect(readFileSync(path).equals(model)).toBe(true);
+
+  write.mockRejectedValueOnce(broken);
+  await disk.write(4 * half, fresh.subarray(4 * half, 6 * half));
+  await expect(disk.flush()).rejects.toThrow('EIO');
+  await disk.flush();
+  expect(readFileSync(path).equals(model)).toBe(true);
+  write.mockRestore();
+  await disk.close();
+});
+
+test('who adds to a block that is being written waits for that', async () => {
+  const model = pattern(SIZE, 1);
+  writeFileSync(path, model);
+  const disk = await DiskFile.open(path);
+  await using any = await open(path);
+  const { write } = any;
+  const writes = vi.spyOn(Object.getPrototypeOf(any) as FileHandle, 'write');
+  const slow = Promise.withResolvers<void>();
+  writes.mockImplementationOnce(async function (this: FileHandle, ...what: unknown[]) {
+    await slow.promise;
+    return Reflect.apply(write, this, what);
+  });
+  const [first, second] = [pattern(5000, 2), pattern(500, 3)];
+  await disk.write(0, first);
+  const added = disk.write(6000, second);
+  await Promise.race([added, new Promise((resolve) => setTimeout(resolve, 100))]);
+  slow.resolve();
+  await added;
+  await disk.flush();
+  model.set(first);
+  model.set(second, 6000);
+  expect(readFileSync(path).equals(model)).toBe(true);
+  writes.mockRestore();
+  await disk.close();
 });

@@ -2,29 +2,33 @@ import { constants, readSync } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { ReadAt } from '../formats/bytes.ts';
+import { ALIGNED_UNIT, aligned } from './aligned.ts';
 import type { Disk } from './disk.ts';
 
-/** Neither Node's types nor ECMAScript's have it as a value. */
-declare const WebAssembly: { Memory: new (of: { initial: number }) => { buffer: ArrayBuffer } };
-
-/** A WebAssembly page; memory of WebAssembly is what Node has that begins at a page of the machine's. */
-const WASM_PAGE = 64 * 1024;
-const WINDOW = 16 * WASM_PAGE;
+const WINDOW = 1024 * 1024;
 /** Every file system that takes O_DIRECT takes it in units of this; a block device says its own. */
 const FILE_BLOCK = 4096;
 const SYS_SECTOR = 512;
 
 /** Bytes that are to be written, from a block's beginning. */
 interface Gathered {
+  buffer: Uint8Array;
   start: number;
   /** The first that was given. */
   from: number;
   to: number;
 }
 
+/** Bytes that are being written. */
+interface Leaving extends Gathered {
+  /** Never rejects: what goes wrong is kept for those who write. */
+  over: Promise<void>;
+}
+
 /**
  * A disk of the machine, or an image in a file. Past the page cache (O_DIRECT): what is read back is what the medium holds, and
- * an update does not push the app's files out of memory. One operation at a time, through one buffer.
+ * an update does not push the app's files out of memory. One operation at a time, and one write behind them: the disk is not idle
+ * while the next bytes are made, nor are they waited for while it is busy.
  */
 export class DiskFile implements Disk {
   readonly size: number;
@@ -37,13 +41,17 @@ export class DiskFile implements Disk {
   #known: { start: number; end: number } | undefined;
   /** Where the last read has ended. */
   #readTo = -1;
-  /** Of what is gathered. */
-  readonly #out = aligned(WINDOW);
-  /** A block at its beginning or end. */
-  readonly #edge = aligned(WASM_PAGE);
+  /** The one that is filled, and the one that is written meanwhile. */
+  #out = aligned(WINDOW);
+  #spare = aligned(WINDOW);
+  /** A block at the beginning or end of what is gathered. */
+  readonly #edge = aligned(ALIGNED_UNIT);
   #gathered: Gathered | undefined;
+  #leaving: Leaving | undefined;
+  /** What could not be written, until somebody who writes is told. */
+  #failure: { error: unknown } | undefined;
   /** Of `readAt`, which comes while an operation waits for the other. */
-  readonly #small = aligned(WASM_PAGE);
+  readonly #small = aligned(ALIGNED_UNIT);
   readonly #waiting: (() => void)[] = [];
   #busy = false;
 
@@ -74,10 +82,12 @@ export class DiskFile implements Disk {
       out.set(this.#small.subarray(within, within + take), at);
       at += take;
     }
-    if (this.#gathered && this.#overlaps(offset, out.length)) {
-      const { start, from, to } = this.#gathered;
+    // What is not on the disk yet, the older first.
+    for (const some of [this.#leaving, this.#gathered]) {
+      if (!overlap(some, offset, offset + out.length)) continue;
+      const { buffer, start, from, to } = some;
       const [begin, end] = [Math.max(from, offset), Math.min(to, offset + out.length)];
-      out.set(this.#out.subarray(begin - start, end - start), begin - offset);
+      out.set(buffer.subarray(begin - start, end - start), begin - offset);
     }
     return out;
   };
@@ -85,7 +95,7 @@ export class DiskFile implements Disk {
   /** Whoever reads on where they have stopped is read ahead of, by the MiB. */
   read(offset: number, length: number, into?: Buffer): Promise<Uint8Array> {
     return this.#inTurn(async () => {
-      if (this.#overlaps(offset, length)) await this.#writeOut();
+      if (overlap(this.#gathered, offset, offset + length)) await this.#writeOut();
       const there = Math.max(0, Math.min(length, this.size - offset));
       const out = into && into.length >= there ? into.subarray(0, there) : Buffer.allocUnsafeSlow(there);
       const goesOn = offset === this.#readTo;
@@ -96,6 +106,7 @@ export class DiskFile implements Disk {
           this.#known = undefined;
           const { start, end } = this.#window(from, goesOn ? WINDOW : there - at, WINDOW);
           const last = Math.min(end, this.size);
+          if (overlap(this.#leaving, start, last)) await this.#written();
           await this.#fill(this.#buffer, start, last);
           this.#known = { start, end: last };
         } else {
@@ -115,8 +126,8 @@ export class DiskFile implements Disk {
   }
 
   /**
-   * What follows what was written last is gathered to writes of a MiB: cards and disks want large ones. All is on its way to
-   * the medium by the next `flush`, which is also told of what could not be written.
+   * What follows what was written last is gathered to writes of a MiB: cards and disks want large ones. One of them is under way
+   * while the next is gathered. What could not be written is told by the next `write` or, at the latest, `flush`.
    */
   write(offset: number, bytes: Uint8Array): Promise<void> {
     return this.#inTurn(async () => {
@@ -125,19 +136,22 @@ export class DiskFile implements Disk {
       if (this.#gathered?.to !== offset) await this.#writeOut();
       for (let at = 0; at < bytes.length; ) {
         this.#gathered ??= await this.#gather(offset + at);
-        const { start, to } = this.#gathered;
+        const { buffer, start, to } = this.#gathered;
         const part = bytes.subarray(at, at + WINDOW - (to - start));
-        this.#out.set(part, to - start);
+        buffer.set(part, to - start);
         this.#gathered.to += part.length;
         at += part.length;
         if (this.#gathered.to === start + WINDOW) await this.#writeOut();
       }
+      this.#tell();
     });
   }
 
   flush(): Promise<void> {
     return this.#inTurn(async () => {
       await this.#writeOut();
+      await this.#written();
+      this.#tell();
       await this.#file.datasync();
       // From here on only what the medium says counts.
       this.#known = undefined;
@@ -148,6 +162,8 @@ export class DiskFile implements Disk {
     return this.#inTurn(async () => {
       try {
         await this.#writeOut();
+        await this.#written();
+        this.#tell();
       } finally {
         await this.#file.close();
       }
@@ -158,36 +174,61 @@ export class DiskFile implements Disk {
   async #gather(from: number): Promise<Gathered> {
     const { start, end, within } = this.#window(from, 1, WINDOW);
     if (within > 0) {
+      if (overlap(this.#leaving, start, end)) await this.#written();
       await this.#fill(this.#edge, start, end);
       this.#out.set(this.#edge.subarray(0, end - start));
     }
-    return { start, from, to: from };
+    return { buffer: this.#out, start, from, to: from };
   }
 
+  /** Begins to write what is gathered, when what is before it is written. */
   async #writeOut(): Promise<void> {
     const gathered = this.#gathered;
     if (!gathered) return;
-    // Whatever comes of it: what cannot be written must not stand in the way of all that comes after it.
-    this.#gathered = undefined;
+    await this.#written();
     if (this.#known && gathered.start < this.#known.end && gathered.to > this.#known.start)
       this.#known = undefined;
-    const { start, from, to } = gathered;
+    let end: number;
+    try {
+      end = await this.#completed(gathered);
+    } finally {
+      // Whatever comes of it: what cannot be written must not stand in the way of all that comes after it.
+      this.#gathered = undefined;
+    }
+    const over = this.#pour(gathered.buffer, gathered.start, end).catch((error: unknown) => {
+      this.#failure = { error };
+    });
+    this.#leaving = { ...gathered, over };
+    [this.#out, this.#spare] = [this.#spare, this.#out];
+  }
+
+  /** What else is in the last block stays as it is; the first one is known whole, unless it was begun at its beginning. */
+  async #completed({ buffer, start, from, to }: Gathered): Promise<number> {
     const block = this.direct ? this.#block : 1;
     const end = Math.ceil(to / block) * block;
     const last = end - block;
-    // What else is in the last block stays as it is; the first one is known whole, unless it was begun at its beginning.
     if (to < end && (last > start || from === start)) {
       await this.#fill(this.#edge, last, end);
-      this.#out.set(this.#edge.subarray(to - last, block), to - start);
+      buffer.set(this.#edge.subarray(to - last, block), to - start);
     }
-    for (let done = 0; done < end - start; )
-      done += (await this.#file.write(this.#out, done, end - start - done, start + done)).bytesWritten;
+    return end;
   }
 
-  #overlaps(offset: number, length: number): boolean {
-    return (
-      this.#gathered !== undefined && offset < this.#gathered.to && offset + length > this.#gathered.from
-    );
+  async #pour(buffer: Uint8Array, start: number, end: number): Promise<void> {
+    for (let done = 0; done < end - start; )
+      done += (await this.#file.write(buffer, done, end - start - done, start + done)).bytesWritten;
+  }
+
+  /** Nothing is under way to the disk any more. */
+  async #written(): Promise<void> {
+    await this.#leaving?.over;
+    this.#leaving = undefined;
+  }
+
+  #tell(): void {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure) throw failure.error;
   }
 
   /** The blocks that hold the next bytes, as many as fit a buffer. */
@@ -222,8 +263,8 @@ export class DiskFile implements Disk {
   }
 }
 
-function aligned(bytes: number): Uint8Array {
-  return new Uint8Array(new WebAssembly.Memory({ initial: bytes / WASM_PAGE }).buffer);
+function overlap<T extends Gathered>(some: T | undefined, start: number, end: number): some is T {
+  return some !== undefined && start < some.to && end > some.from;
 }
 
 async function openDirect(path: string): Promise<FileHandle | undefined> {

@@ -13,8 +13,8 @@ export interface InstallationParts {
   runningHead: Head | undefined;
 }
 
-/** Chunks that are read while one is hashed or written: a disk is never waited for and idle. */
-const READ_AHEAD = 2;
+/** Chunks that are read and hashed at a time: a disk is never waited for and idle, and each is hashed by a thread of its own. */
+const READ_AHEAD = 4;
 
 /**
  * The way of one firmware into the inactive slot. Nothing is journalled: which chunks are there already is found by reading
