@@ -6,6 +6,7 @@ import { parsePublicKey } from '../archive/public-key.ts';
 import type { Signer } from '../archive/signer.ts';
 import { type PayloadInput, type Written, writeFirmware } from '../archive/write.ts';
 import { DEFAULT_DATA, type FirmwareInfo } from '../device/firmware-info.ts';
+import { PATHS } from '../device/paths.ts';
 import { FwError } from '../errors.ts';
 import { writeSquashfs, zstdCompressor, zstdVersion } from '../formats/squashfs/index.ts';
 import type { DirNode } from '../formats/tree.ts';
@@ -89,7 +90,7 @@ async function buildOnce(project: Project, options: BuildOptions, sources: Sourc
   const system = await clock.run('system', () => prepareSystem(loaded, cache, tell, sources));
   tell({ step: 'bundling the app' });
   const [hearthd, app] = await clock.run('bundle', () =>
-    Promise.all([bundleHearthd(), bundleApp(project, target.arch)]),
+    Promise.all([bundleHearthd(), bundleApp(project, target.arch, { first: PATHS.gate })]),
   );
   const info = describe(project, loaded, signer);
   const root = addFirmware(system.root, { hearthd, app, project, info });

@@ -11,7 +11,7 @@ export const PATHS = {
   dev: '/run/hearth/dev',
   devApp: '/run/hearth/dev/app.mjs',
   devConfig: '/run/hearth/dev/config.json',
-  gate: '/usr/lib/hearth/gate.cjs',
+  gate: '/usr/lib/hearth/gate.mjs',
   udhcpcScript: '/usr/lib/hearth/udhcpc.script',
   data: '/data',
   appData: '/data/app',

@@ -77,7 +77,7 @@ export async function developOnDevice(
       async prepare() {
         const project = await loadProject(dir);
         checkProduct(project, session.welcome.product);
-        const bundle = await bundleApp(project, arch, 'dev');
+        const bundle = await bundleApp(project, arch, { env: 'dev' });
         return { project, bundle, inputs: bundle.inputs };
       },
       async run({ project, bundle }, change) {

@@ -64,7 +64,7 @@ interface Prepared {
 /** Writes the app's bundle, and what it finds beside itself on a device, into a folder of the project. */
 async function prepare(dir: string): Promise<Prepared> {
   const project = await loadProject(dir);
-  const bundle = await bundleApp(project, hostArch(), 'dev');
+  const bundle = await bundleApp(project, hostArch(), { env: 'dev' });
   const folder = join(project.dir, '.hearth', 'start');
   await mkdir(join(folder, 'data'), { recursive: true });
   const comment = Buffer.from('//# sourceMappingURL=app.mjs.map\n');

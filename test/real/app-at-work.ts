@@ -18,7 +18,7 @@ process.send({ type: 'started' });
 process.send({ type: 'health', ok: true });
 process.on('message', () => process.exit(0));
 `;
-const GATE = fileURLToPath(new URL('../../firmware/rootfs/usr/lib/hearth/gate.cjs', import.meta.url));
+const GATE = fileURLToPath(new URL('../../firmware/rootfs/usr/lib/hearth/gate.mjs', import.meta.url));
 /** The computer that runs the tests is slow at times. */
 const LIMITS = { startTimeoutMs: 60_000, stopTimeoutMs: 30_000, maxRestarts: 5, restartWindowMs: 60_000 };
 const BEAT_TIMEOUT_MS = 60_000;
@@ -117,7 +117,7 @@ function spawnApp(folder: string, inspectorPort: number, beatTimeoutMs: number):
   const file = existsSync(sent) ? sent : join(folder, 'srv/app.mjs');
   return spawn(
     process.execPath,
-    ['--enable-source-maps', `--inspect-port=127.0.0.1:${inspectorPort}`, `--require=${GATE}`, file],
+    ['--enable-source-maps', `--inspect-port=127.0.0.1:${inspectorPort}`, `--import=${GATE}`, file],
     {
       stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
       env: {

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 
 // What holds the app until /data is there, in front of a real app.
-const gate = fileURLToPath(new URL('../../firmware/rootfs/usr/lib/hearth/gate.cjs', import.meta.url));
+const gate = fileURLToPath(new URL('../../firmware/rootfs/usr/lib/hearth/gate.mjs', import.meta.url));
 let folder: string;
 let child: ChildProcess | undefined;
 beforeAll(() => {
@@ -18,12 +18,16 @@ afterEach(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function hold(source: string): { app: ChildProcess; output: () => string } {
+type Way = 'the app imports it' | 'Node evaluates it first';
+const WAYS: Way[] = ['the app imports it', 'Node evaluates it first'];
+
+function hold(source: string, way: Way = 'the app imports it'): { app: ChildProcess; output: () => string } {
   const file = join(folder, 'app.mjs');
-  writeFileSync(file, source);
-  const app = spawn(process.execPath, [`--require=${gate}`, file], {
+  const imported = way === 'the app imports it';
+  writeFileSync(file, imported ? `import '${gate}';\n${source}` : source);
+  const app = spawn(process.execPath, [...(imported ? [] : [`--import=${gate}`]), file], {
     cwd: '/',
-    stdio: ['pipe', 'pipe', 'inherit', 'ipc'],
+    stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
     env: { PATH: process.env.PATH, HEARTH_GATE: '1', HEARTH_DATA: folder },
   });
   child = app;
@@ -36,16 +40,31 @@ function hold(source: string): { app: ChildProcess; output: () => string } {
 
 const REPORT = `console.log(JSON.stringify([process.cwd(), process.env.HEARTH_DATA_STATE, process.env.HEARTH_GATE, process.execArgv]));`;
 
-test('nothing of the app runs before it is let go; then it knows what has become of /data', async () => {
-  const { app, output } = hold(REPORT);
-  // Long after a Node that nobody holds has run its script and ended.
-  expect(
-    await Promise.race([once(app, 'exit'), new Promise((resolve) => setTimeout(resolve, 1_500, 'waits'))]),
-  ).toBe('waits');
+test.for(WAYS)(
+  'where %s, nothing of the app runs before it is let go; then it knows what has become of /data',
+  async (way) => {
+    const { app, output } = hold(REPORT, way);
+    // Long after a Node that nobody holds has run its script and ended.
+    expect(
+      await Promise.race([once(app, 'exit'), new Promise((resolve) => setTimeout(resolve, 1_500, 'waits'))]),
+    ).toBe('waits');
+    expect(output()).toBe('');
+    app.stdin?.end('persistent');
+    await once(app, 'close');
+    expect(JSON.parse(output())).toEqual([folder, 'persistent', null, []]);
+  },
+);
+
+test('the app is loaded and compiled while it is held', async () => {
+  const { app, output } = hold('this is no JavaScript');
+  let said = '';
+  app.stderr?.on('data', (bytes: Buffer) => {
+    said += bytes;
+  });
+  // It does not wait for a word to find that out.
+  expect(await once(app, 'exit')).toEqual([1, null]);
+  expect(said).toContain('SyntaxError');
   expect(output()).toBe('');
-  app.stdin?.end('persistent');
-  await once(app, 'close');
-  expect(JSON.parse(output())).toEqual([folder, 'persistent', null, []]);
 });
 
 test('when hearthd goes away without a word, so does the app', async () => {

@@ -71,6 +71,36 @@ describe('an app', () => {
     expect(run(bundle)).toBe('hello you, grüezi\n');
   });
 
+  test("loads of Node's own modules what it asks for, when it asks for it", async () => {
+    const bundle = await bundleApp(
+      project({
+        'src/app.ts': `
+          import { createServer } from 'node:http';
+          import * as path from 'path';
+          import fs, { existsSync } from 'node:fs';
+          const loaded = (name: string) => (process as any).moduleLoadList.some((each: string) => each.includes(name));
+          console.log(typeof createServer, path.join('a', 'b'), fs.existsSync === existsSync);
+          console.log(loaded('undici'), loaded('NativeModule dgram'));
+          await import('./later.ts');
+          console.log(loaded('NativeModule dgram'));
+        `,
+        'src/later.ts': "import { createSocket } from 'node:dgram';\nconsole.log(typeof createSocket);\n",
+      }),
+      HOST,
+    );
+    expect(run(bundle)).toBe('function a/b true\nfalse false\nfunction\ntrue\n');
+  });
+
+  test('evaluates a module of the device before all else', async () => {
+    const first = join(dir, 'first.mjs');
+    writeFileSync(first, "console.log('first');\n");
+    const files = {
+      'src/app.ts': "#!/usr/bin/env node\nimport './a.ts';\n",
+      'src/a.ts': "console.log('app');\n",
+    };
+    expect(run(await bundleApp(project(files), HOST, { first }))).toBe('first\napp\n');
+  });
+
   test('may use CommonJS packages, with all that CommonJS has', async () => {
     const bundle = await bundleApp(
       project({

@@ -38,7 +38,7 @@ async function bundle(
     },
     configFile,
   );
-  const made = await bundleApp({ dir, configFile, config }, ARCH, env);
+  const made = await bundleApp({ dir, configFile, config }, ARCH, { env });
   return { ...made, text: Buffer.from(made.code).toString() };
 }
 

@@ -7,6 +7,7 @@ import { esbuildError, toolkitModule } from '../../project/esbuild.ts';
 import type { Project } from '../../project/load.ts';
 import type { Arch } from '../target.ts';
 import { appEntry, ENTRY, RUNTIME_CONFIG } from './app-entry.ts';
+import { builtinModules } from './builtin-modules.ts';
 import { libraryConstants } from './constants.ts';
 import { nativeAddons } from './native-addons.ts';
 import { toolkitLibrary } from './toolkit-library.ts';
@@ -23,8 +24,8 @@ export interface Bundle {
   inputs: string[];
 }
 
-/** Modules of our plugins, which are no files: `hearthfw:index.ts`, `addon:x.node`. */
-const PLUGIN_MODULE = /^(hearthfw|addon|app-entry):/;
+/** Modules of our plugins, which are no files: `hearthfw:index.ts`, `addon:x.node`, `builtin:node:fs`. */
+const PLUGIN_MODULE = /^(hearthfw|addon|app-entry|builtin):/;
 
 const common = {
   bundle: true,
@@ -55,8 +56,19 @@ export function envOf({ config }: Project): Env {
   return config.dev ? 'dev' : 'prod';
 }
 
+export interface AppBundleOptions {
+  /** Default as the project says. */
+  env?: Env | undefined;
+  /** A module of the device that is evaluated before anything of the app; absolute. */
+  first?: string;
+}
+
 /** The app and all it imports as one module for the pinned Node. `config/runtime.ts`, if there is one, runs before it. */
-export async function bundleApp(project: Project, arch: Arch, env: Env = envOf(project)): Promise<Bundle> {
+export async function bundleApp(
+  project: Project,
+  arch: Arch,
+  { env = envOf(project), first }: AppBundleOptions = {},
+): Promise<Bundle> {
   const addons = new Map<string, Uint8Array>();
   const addonSources = new Map<string, string>();
   const entry = join(project.dir, project.config.app.entry);
@@ -66,9 +78,11 @@ export async function bundleApp(project: Project, arch: Arch, env: Env = envOf(p
     absWorkingDir: project.dir,
     outfile: 'app.mjs',
     define: { ...common.define, 'process.env.FW_ENV': JSON.stringify(env) },
+    ...(first !== undefined && { banner: { js: `import '${first}';\n${common.banner.js}` } }),
     // Merges statements, which makes stepping through the code hard.
     minifySyntax: env === 'prod',
     plugins: [
+      builtinModules(),
       appEntry(project.dir, entry),
       toolkitLibrary(),
       libraryConstants(env),
@@ -100,6 +114,7 @@ export async function bundleHearthd(main: 'device/main' | 'device/server' = 'dev
     absWorkingDir: folder,
     minify: true,
     keepNames: true,
+    plugins: [builtinModules()],
   });
   const inputs = inputsOf(result.metafile, folder);
   return {

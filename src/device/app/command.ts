@@ -88,14 +88,14 @@ export function appCommand(
       ...(aside ? [] : ['--cgroup', MAIN]),
       ...['--pdeathsig', 'KILL', '--setsid'],
       ...['--oom-score-adj', String(OOM_SCORE_ADJ), '--no-new-privs', '--', PATHS.node],
-      ...['--disable-warning=ExperimentalWarning', `--require=${PATHS.gate}`, ...nodeArgs, app],
+      ...['--disable-warning=ExperimentalWarning', ...nodeArgs, app],
     ],
   ];
 }
 
 /**
- * Starts the app's process and holds it before the app's first line (`gate.cjs`): Node itself comes up while /data is
- * being mounted, which the app must not see unmounted.
+ * Starts the app's process and holds it before the app's first line (`gate.mjs`): Node itself comes up while /data is
+ * being mounted, which the app must not see unmounted. The firmware's app asks for it itself; before what may yet be sent, Node does.
  * @param aside while an app runs, whose end is the end of all that is in its cgroup: `letGo` brings it there
  */
 export function spawnHeld(
@@ -106,7 +106,9 @@ export function spawnHeld(
   // Only a development firmware takes such code; this asks for it once more.
   const sent = env.FW_ENV === 'dev' && existsSync(PATHS.devApp);
   const sourceMap = sent || existsSync(PATHS.appSourceMap) ? ['--enable-source-maps'] : [];
-  const [program, args] = appCommand([...sourceMap, ...nodeArgs], sent ? PATHS.devApp : PATHS.app, aside);
+  const gate = sent || aside ? [`--import=${PATHS.gate}`] : [];
+  const app = sent ? PATHS.devApp : PATHS.app;
+  const [program, args] = appCommand([...gate, ...sourceMap, ...nodeArgs], app, aside);
   const child = spawn(program, args, {
     stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
     env: { ...env, ...(sent && { HEARTH_APP_CONFIG: PATHS.devConfig }), HEARTH_GATE: '1' },

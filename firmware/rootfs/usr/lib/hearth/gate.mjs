@@ -1,0 +1,22 @@
+// What hearthd starts so early that /data may not be mounted yet waits here, before the app's first line, until hearthd writes
+// the state of /data to standard input. Node's own start, a second or two on a slow board, then runs beside the mount. The
+// firmware's own app imports this file before all else: modules are evaluated when all are loaded and compiled, so that this is done
+// by then, too. For an app that is yet to come, hearthd has Node evaluate it before it looks for the app.
+import { readSync } from 'node:fs';
+
+if (process.env.HEARTH_GATE === '1') {
+  // What the app forks must not wait here: it inherits both. (hearthd writes the option as one word.)
+  delete process.env.HEARTH_GATE;
+  process.execArgv = process.execArgv.filter((arg) => !arg.endsWith('/gate.mjs'));
+  const bytes = Buffer.alloc(64);
+  let length = 0;
+  // Blocks the thread, on purpose: nothing of the app may run.
+  for (let count = 1; count > 0; length += count) {
+    count = readSync(0, bytes, length, bytes.length - length);
+  }
+  const state = bytes.toString('latin1', 0, length).trim();
+  // End of file and nothing before it: hearthd is gone, or does not want the app any more.
+  if (state === '') process.exit(0);
+  process.env.HEARTH_DATA_STATE = state;
+  process.chdir(process.env.HEARTH_DATA);
+}

@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs';
+import type { Plugin } from 'esbuild';
+
+const NAME = 'builtin';
+
+/** What the modules of the pinned Node export: by module, without `node:`. builtin-modules.test.ts makes it, and compares. */
+const EXPORTS: Readonly<Record<string, readonly string[]>> = JSON.parse(
+  readFileSync(new URL('../../../bin/node-exports.json', import.meta.url), 'utf8'),
+);
+
+/**
+ * Node's own modules come by `require`, and when the first module that wants one is evaluated. For an `import` Node evaluates all that
+ * a builtin offers: with `node:http` that loads fetch and WebSocket, which nobody asked for and which takes longer than the start of
+ * Node itself. And it loads at once what is asked for only by modules that are themselves loaded later.
+ */
+export function builtinModules(): Plugin {
+  return {
+    name: NAME,
+    setup(context) {
+      context.onResolve({ filter: /^[a-z][a-z0-9_:/]*$/ }, ({ path, kind }) =>
+        kind === 'import-statement' && exportsOf(path)
+          ? { path, namespace: NAME, sideEffects: false }
+          : undefined,
+      );
+      context.onLoad({ filter: /.*/, namespace: NAME }, ({ path }) => ({
+        contents: asModule(path, exportsOf(path) ?? []),
+      }));
+    },
+  };
+}
+
+function exportsOf(path: string): readonly string[] | undefined {
+  return EXPORTS[path.replace(/^node:/, '')];
+}
+
+/** Each is asked for on its own, so that what nobody imports is left out. */
+function asModule(path: string, names: readonly string[]): string {
+  return [
+    `const module = /* @__PURE__ */ require(${JSON.stringify(path)});`,
+    'export default module;',
+    ...names.map((name, n) => `const _${n} = /* @__PURE__ */ (() => module.${name})();`),
+    `export { ${names.map((name, n) => `_${n} as ${name}`).join(', ')} };`,
+  ].join('\n');
+}
