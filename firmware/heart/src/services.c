@@ -57,14 +57,13 @@ static struct service {
   int64_t started, pause_ms;
 } services[] = {
     {.name = "the shell", .become = become_shell, .needs = shell_path, .due = NEVER},
-    {.name = "the SSH daemon", .become = become_ssh_daemon, .needs = HOST_KEY, .due = NEVER},
+    {.name = "the SSH daemon", .become = become_ssh_daemon, .needs = HOST_KEY},
 };
 #define COUNT (sizeof services / sizeof *services)
 
 void services_begin(const char *shell_port, int64_t now) {
   snprintf(shell_path, sizeof shell_path, "/dev/%s", shell_port);
-  services[0].due = shell_port[0] ? now : NEVER;
-  services[1].due = now;
+  if (shell_port[0]) services[0].due = now;
 }
 
 static void start(struct service *s, int64_t now) {

@@ -146,7 +146,7 @@ static bool try_disks(struct stage1 *s, bool only_own) {
 }
 
 /* Counts it as stage 2 does its own failures: a slot whose root is damaged must not be booted for ever. */
-_Noreturn static void no_root(struct stage1 *s, const char *why) {
+_Noreturn static void no_root(const struct stage1 *s, const char *why) {
   struct record record;
   char cause[REASON_SIZE];
   say("no root: %s", why);
@@ -155,6 +155,8 @@ _Noreturn static void no_root(struct stage1 *s, const char *why) {
   if (rescue) say("%d boots in a row have failed, and %s", record.state.failures, rescue);
   record.state.bits |= RUN_GAVE_UP;
   record_write(&record, PHASE_DOWN, "reboot: no root");
+  /* Rescue is not to be had here: the other slot, which was good enough to be tried, may offer it. */
+  if (record.state.bits & OTHER_SLOT_TRIED) one_shot_arm(s->boot.slot[0] == 'a' ? 'b' : 'a');
   boot_failed(why);
 }
 
@@ -199,20 +201,22 @@ static void empty_initramfs(void) {
 
 _Noreturn static void enter_root(const struct stage1 *s) {
   static const char *const mounts[] = {"/dev", "/proc", "/sys", "/run"};
-  char watchdog_fd[48];
+  char target[32], watchdog_fd[48];
   snprintf(watchdog_fd, sizeof watchdog_fd, WATCHDOG_FD_VARIABLE "=%d", s->dog.fd);
+  /* Before any has moved: what is to be written down then needs them. */
+  for (size_t i = 0; i < sizeof mounts / sizeof *mounts; i++) {
+    snprintf(target, sizeof target, ROOT "%s/.", mounts[i]);
+    if (access(target, F_OK) < 0) no_root(s, "it lacks a directory to mount on");
+  }
   empty_initramfs();
   for (size_t i = 0; i < sizeof mounts / sizeof *mounts; i++) {
-    char target[32];
     snprintf(target, sizeof target, ROOT "%s", mounts[i]);
-    if (mount(mounts[i], target, NULL, MS_MOVE, NULL) < 0) boot_failed("the root lacks a directory to mount on");
+    if (mount(mounts[i], target, NULL, MS_MOVE, NULL) < 0) boot_failed("cannot move to the root");
   }
   if (chdir(ROOT) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0)
     boot_failed("cannot move to the root");
-  char *const argv[] = {"init", NULL};
-  char *const environment[] = {watchdog_fd, NULL};
-  execve("/sbin/heart", argv, environment);
-  boot_failed("cannot execute the root's /sbin/heart");
+  execve("/sbin/heart", (char *const[]){"init", NULL}, (char *const[]){watchdog_fd, NULL});
+  no_root(s, "its /sbin/heart cannot be executed");
 }
 
 int stage1(void) {

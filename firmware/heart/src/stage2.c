@@ -142,28 +142,14 @@ static void starve(void) {
 }
 
 static void obey(const struct signalfd_siginfo *info, int64_t now) {
+  static const struct { uint32_t signal; unsigned how; } ways_down[] = {
+      {SIGTERM, RB_AUTOBOOT}, {SIGINT, RB_AUTOBOOT}, {SIGUSR1, RB_HALT_SYSTEM}, {SIGUSR2, RB_POWER_OFF}};
   char why[64];
   snprintf(why, sizeof why, "signal %u from process %u", info->ssi_signo, info->ssi_pid);
-  switch (info->ssi_signo) {
-    case SIGCHLD:
-      reap(now);
-      break;
-    case SIGTERM:
-    case SIGINT:
-      shutdown_begin(&down, RB_AUTOBOOT, why, &hearthd, now);
-      break;
-    case SIGUSR1:
-      shutdown_begin(&down, RB_HALT_SYSTEM, why, &hearthd, now);
-      break;
-    case SIGUSR2:
-      shutdown_begin(&down, RB_POWER_OFF, why, &hearthd, now);
-      break;
-    case SIGNAL_STARVE:
-      starve();
-      break;
-    default:
-      break;
-  }
+  if (info->ssi_signo == SIGCHLD) reap(now);
+  if (info->ssi_signo == SIGNAL_STARVE) starve();
+  for (size_t i = 0; i < sizeof ways_down / sizeof *ways_down; i++)
+    if (info->ssi_signo == ways_down[i].signal) shutdown_begin(&down, ways_down[i].how, why, &hearthd, now);
 }
 
 static bool alone(void) {
