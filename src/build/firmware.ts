@@ -16,20 +16,21 @@ import { SLOT_HEAD_AREA } from '../update/slot-head.ts';
 import { type BootInput, commandLine } from './boot/cmdline.ts';
 import { buildPiBoot } from './boot/pi.ts';
 import { buildUki } from './boot/uefi.ts';
-import { type Bundle, bundleApp, bundleHearthd } from './bundle/index.ts';
+import { bundleApp, bundleHearthd } from './bundle/index.ts';
 import { cacheLimit, tendCache } from './cache/upkeep.ts';
 import { Cache } from './cache.ts';
 import { addInventory, INVENTORY_FOLDERS } from './inventory/index.ts';
 import type { OnProgress } from './progress.ts';
 import { addFirmware, addIdentity, PLAIN_FILES } from './rootfs.ts';
 import { findSigner } from './signing.ts';
+import { writeMaps } from './source-maps.ts';
 import { type Sources, sourcesOf } from './sources/index.ts';
 import { checkElfFiles } from './system/elf-check.ts';
 import { prepareSystem, type System } from './system/index.ts';
 import { type LoadedTarget, loadTarget, targetNames } from './targets.ts';
 import { treeHash } from './tree.ts';
 import { uuidFromHash } from './uuid.ts';
-import { writeWhole, writeWholeFile } from './whole-file.ts';
+import { writeWholeFile } from './whole-file.ts';
 
 export interface BuildOptions {
   /** Default: the first of the project's targets. */
@@ -150,7 +151,7 @@ async function buildOnce(project: Project, options: BuildOptions, sources: Sourc
       cache,
     ),
   );
-  await writeMaps(path, { app, hearthd });
+  await writeMaps(`${path}.map`, { app, hearthd });
   await tendCache(cache, limit);
   return {
     path,
@@ -261,13 +262,6 @@ function writeToFile(
       },
     }),
   );
-}
-
-/** Source maps stay with the developer, beside the firmware: a stack trace from the field can then be read. */
-async function writeMaps(path: string, bundles: { app: Bundle; hearthd: Bundle }): Promise<void> {
-  const folder = `${path}.map`;
-  await writeWhole(join(folder, 'app.mjs.map'), [bundles.app.map]);
-  await writeWhole(join(folder, 'hearthd.mjs.map'), [bundles.hearthd.map]);
 }
 
 function rootTooLarge(

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { MEMBER } from '../archive/layout.ts';
 import { isRunning } from './cache/prune.ts';
 import { type Claim, claim } from './claim.ts';
+import { MAP_FILE } from './source-maps.ts';
 import { targetNames } from './targets.ts';
 
 /** What builds and runs of a project have left in its folder. All of it can be made again, but for the /data of a disk. */
@@ -13,7 +14,6 @@ export interface ProjectLeftover {
   bytes: number;
 }
 
-const MAP_FILES = ['app.mjs.map', 'hearthd.mjs.map'];
 const BLOCK_BYTES = 512;
 
 /**
@@ -82,7 +82,7 @@ async function isFirmware(path: string): Promise<boolean> {
 }
 
 async function holdsOnlyMaps(path: string): Promise<boolean> {
-  return (await readdir(path)).every((name) => MAP_FILES.includes(name));
+  return (await readdir(path)).every((name) => MAP_FILE.test(name));
 }
 
 async function bytesOnDisk(path: string): Promise<number> {

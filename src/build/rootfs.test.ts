@@ -122,7 +122,12 @@ describe('a firmware', () => {
     const project: Project = { dir, configFile: 'fw.config.ts', config };
     const root = directory();
     addFirmware(root, {
-      hearthd: bundle('hearthd'),
+      hearthd: {
+        files: new Map([
+          ['hearthd.mjs', Buffer.from('hearthd')],
+          ['hearthd-1.mjs', Buffer.from('later')],
+        ]),
+      },
       app: bundle('app', [['binding.node', Buffer.from('addon')]]),
       project,
       info: { ...info, ...more },
@@ -134,6 +139,7 @@ describe('a firmware', () => {
   test('adds both programs, the addons, and what the app was configured with', async () => {
     const nodes = firmware({ config: { port: 80, deep: { list: [1, 'ü'] } } });
     expect(await text(nodes, 'usr/lib/hearth/hearthd.mjs')).toBe('hearthd');
+    expect(await text(nodes, 'usr/lib/hearth/hearthd-1.mjs')).toBe('later');
     expect(await text(nodes, 'srv/app/app.mjs')).toBe('app');
     expect(await text(nodes, 'srv/app/binding.node')).toBe('addon');
     expect(JSON.parse(await text(nodes, 'srv/app/config.json'))).toEqual({
@@ -150,6 +156,12 @@ describe('a firmware', () => {
       ...info,
       uuid: 'the-uuid',
     });
+  });
+
+  test('lists who may log in where it can be read without hearthd, and nobody unless told', async () => {
+    expect(firmware().has('etc/hearth/authorized-keys')).toBe(false);
+    const open = firmware({}, { sshKeys: [KEY, `${KEY} too`] });
+    expect(await text(open, 'etc/hearth/authorized-keys')).toBe(`${KEY}\n${KEY} too\n`);
   });
 
   test('signed with the example key carries the mark of it, and no other does', () => {

@@ -6,7 +6,7 @@ import type { FirmwareInfo } from '../device/firmware-info.ts';
 import { FwError } from '../errors.ts';
 import type { DirNode } from '../formats/tree.ts';
 import type { Project } from '../project/load.ts';
-import type { Bundle } from './bundle/index.ts';
+import type { Bundle, HearthdBundle } from './bundle/index.ts';
 import { directory, file, insert, symlink } from './tree.ts';
 
 /** Where Node, told to use source maps, looks for the one of the app. */
@@ -20,15 +20,18 @@ export const PLAIN_FILES = ['app.mjs', 'app.mjs.map', 'config.json', 'package.js
   .map((name) => `/srv/app/${name}`)
   .concat('/etc/hearth');
 
-type Files = Pick<Bundle, 'code' | 'map' | 'addons'>;
-
 /** Puts the app, hearthd and what was configured onto a system's root. Changes and returns the tree. */
 export function addFirmware(
   root: DirNode,
-  parts: { hearthd: Files; app: Files; project: Project; info: Omit<FirmwareInfo, 'uuid'> },
+  parts: {
+    hearthd: Pick<HearthdBundle, 'files'>;
+    app: Pick<Bundle, 'code' | 'map' | 'addons'>;
+    project: Project;
+    info: Omit<FirmwareInfo, 'uuid'>;
+  },
 ): DirNode {
   const { hearthd, app, project, info } = parts;
-  insert(root, 'usr/lib/hearth/hearthd.mjs', file(hearthd.code));
+  for (const [name, bytes] of hearthd.files) insert(root, `usr/lib/hearth/${name}`, file(bytes));
   insert(root, 'srv/app/app.mjs', file(info.dev ? Buffer.concat([app.code, MAP_COMMENT]) : app.code));
   insert(root, 'srv/app/package.json', file('{"type":"module"}\n'));
   insert(root, 'srv/app/config.json', file(`${JSON.stringify(project.config.config)}\n`));
@@ -36,6 +39,9 @@ export function addFirmware(
   if (info.dev) insert(root, 'srv/app/app.mjs.map', file(app.map));
   for (const [name, bytes] of app.addons) insert(root, `srv/app/${name}`, file(bytes, 0o755));
   insert(root, 'etc/hostname', file(`${info.network.hostname}\n`));
+  // For the rescue script, which has no reader of JSON; hearthd reads its firmware.json.
+  if (info.sshKeys.length > 0)
+    insert(root, 'etc/hearth/authorized-keys', file(info.sshKeys.map((key) => `${key}\n`).join('')));
   if (info.exampleKey)
     insert(root, 'etc/hearth/example-key', file('This firmware is signed with the public example key.\n'));
   return root;

@@ -28,11 +28,11 @@ describe("the app's part of a root", () => {
     const project = await loadProject(await copyHello(join(dir, 'part')));
     const [app, hearthd] = [await bundleApp(project, 'x86_64'), await bundleHearthd()];
     const root = directory();
-    insert(root, 'usr/lib/hearth/hearthd.mjs', file(hearthd.code));
+    for (const [name, bytes] of hearthd.files) insert(root, `usr/lib/hearth/${name}`, file(bytes));
     insert(root, 'srv/app/app.mjs', file(app.code));
     // More than one block of a file, so that both kinds of blocks are kept.
     insert(root, 'srv/app/app.mjs.map', file(Buffer.concat(Array(8).fill(app.map))));
-    insert(root, 'usr/lib/hearth/hearthd.mjs.map', file(hearthd.map));
+    for (const [name, bytes] of hearthd.maps) insert(root, `usr/lib/hearth/${name}`, file(bytes));
     return root;
   }
 

@@ -280,11 +280,21 @@ describe('native addons', () => {
   });
 });
 
-test('hearthd bundles, parses, and has a source map', async () => {
-  const { code, map, addons } = await bundleHearthd();
-  const file = join(dir, 'hearthd.mjs');
-  writeFileSync(file, code);
-  execFileSync(process.execPath, ['--check', file]);
-  expect(JSON.parse(Buffer.from(map).toString()).sources).toContain('device/main.ts');
-  expect(addons.size).toBe(0);
+test('hearthd bundles, parses, and has source maps', async () => {
+  const { files, maps } = await bundleHearthd();
+  for (const [name, code] of files) {
+    writeFileSync(join(dir, name), code);
+    execFileSync(process.execPath, ['--check', join(dir, name)]);
+  }
+  expect([...maps.keys()].toSorted()).toEqual([...files.keys()].map((name) => `${name}.map`).toSorted());
+  expect(JSON.parse(Buffer.from(maps.get('hearthd.mjs.map') ?? []).toString()).sources).toContain(
+    'device/main.ts',
+  );
+});
+
+test("what hearthd's start does not need is in a file that it does not load by then", async () => {
+  const { files } = await bundleHearthd();
+  expect([...files.keys()].toSorted()).toEqual(['hearthd-chunk.mjs', 'hearthd-later.mjs', 'hearthd.mjs']);
+  const size = (name: string): number => files.get(name)?.length ?? 0;
+  expect(size('hearthd-later.mjs')).toBeGreaterThan(size('hearthd.mjs') + size('hearthd-chunk.mjs'));
 });

@@ -1,5 +1,5 @@
 import { existsSync, realpathSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type BuildFailure, type BuildOptions, build, type Metafile } from 'esbuild';
 import { FwError } from '../../errors.ts';
 import type { Env } from '../../otp/config/env.ts';
@@ -103,32 +103,47 @@ export async function bundleApp(
   return { ...outputs(result.outputFiles ?? [], 'app.mjs'), addons, addonSources, inputs };
 }
 
+export interface HearthdBundle {
+  /** `hearthd.mjs`, and what it loads later from beside itself, by name. */
+  files: Map<string, Uint8Array>;
+  /** Their source maps, by the same names with `.map` behind. */
+  maps: Map<string, Uint8Array>;
+  /** As in `Bundle`. */
+  inputs: string[];
+}
+
 /** hearthd, for a device or for a server. */
-export async function bundleHearthd(main: 'device/main' | 'device/server' = 'device/main'): Promise<Bundle> {
+export async function bundleHearthd(
+  main: 'device/main' | 'device/server' = 'device/main',
+): Promise<HearthdBundle> {
   const entry = toolkitModule(main);
   const folder = join(entry, '../..');
   const result = await build({
     ...common,
-    entryPoints: [entry],
-    outfile: 'hearthd.mjs',
+    entryPoints: [{ in: entry, out: 'hearthd' }],
+    splitting: true,
+    outdir: '.',
+    // `later` for src/device/later.ts, and `chunk` for what both need: one module that is loaded later makes no more.
+    chunkNames: 'hearthd-[name]',
+    outExtension: { '.js': '.mjs' },
     absWorkingDir: folder,
     minify: true,
     keepNames: true,
     plugins: [builtinModules()],
   });
-  const inputs = inputsOf(result.metafile, folder);
+  const written = result.outputFiles.map(({ path, contents }) => [basename(path), contents] as const);
   return {
-    ...outputs(result.outputFiles ?? [], 'hearthd.mjs'),
-    addons: new Map(),
-    addonSources: new Map(),
-    inputs,
+    files: new Map(written.filter(([name]) => name.endsWith('.mjs'))),
+    maps: new Map(written.filter(([name]) => name.endsWith('.map'))),
+    inputs: inputsOf(result.metafile, folder),
   };
 }
 
-/** The output's own inputs: what was only imported for its types, or was shaken off, is not among them. */
+/** The outputs' own inputs: what was only imported for its types, or was shaken off, is not among them. */
 function inputsOf(metafile: Metafile, folder: string): string[] {
-  const code = Object.entries(metafile.outputs).find(([path]) => path.endsWith('.mjs'));
-  return Object.keys(code?.[1].inputs ?? {})
+  const code = Object.entries(metafile.outputs).filter(([path]) => path.endsWith('.mjs'));
+  return code
+    .flatMap(([, { inputs }]) => Object.keys(inputs))
     .filter((path) => !PLUGIN_MODULE.test(path))
     .map((path) => realpathSync(join(folder, path)));
 }

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { FwError } from '../../errors.ts';
 import type { DirNode } from '../../formats/tree.ts';
-import type { Bundle } from '../bundle/index.ts';
+import type { Bundle, HearthdBundle } from '../bundle/index.ts';
 import { readTrybootRecord, trybootTexts } from '../system/tryboot.ts';
 import type { Arch, Target } from '../target.ts';
 import type { LoadedTarget } from '../targets.ts';
@@ -35,7 +35,7 @@ export interface InventoryInput {
   /** The project's folder. */
   project: string;
   app: Bundle;
-  hearthd: Bundle;
+  hearthd: Pick<HearthdBundle, 'inputs'>;
 }
 
 /** Puts into a root what it is made of, and those words of licences that no Debian package has brought. */

@@ -6,7 +6,7 @@ import type { ReleaseInfo } from '../../device/server/release.ts';
 import { FwError } from '../../errors.ts';
 import type { DirNode } from '../../formats/tree.ts';
 import type { Project } from '../../project/load.ts';
-import type { Bundle } from '../bundle/index.ts';
+import type { Bundle, HearthdBundle } from '../bundle/index.ts';
 import { bundledPackages, packageId } from '../inventory/npm.ts';
 import { directory, file, insert } from '../tree.ts';
 import type { PinnedNode } from './node.ts';
@@ -23,7 +23,7 @@ export interface ReleaseParts {
   project: Project;
   info: Omit<ReleaseInfo, 'id'>;
   app: Bundle;
-  hearthd: Bundle;
+  hearthd: HearthdBundle;
   heart: Uint8Array;
   node: PinnedNode;
 }
@@ -36,7 +36,7 @@ export async function releaseContents(parts: ReleaseParts): Promise<DirNode> {
   insert(root, 'bin/deploy.sh', file(readFileSync(new URL('deploy.sh', OURS)), 0o755));
   insert(root, 'lib/node', node.program);
   insert(root, 'lib/heart', file(heart, 0o755));
-  insert(root, 'lib/hearthd.mjs', file(hearthd.code));
+  for (const [name, bytes] of hearthd.files) insert(root, `lib/${name}`, file(bytes));
   insert(root, 'lib/app.mjs', file(app.code));
   insert(root, 'lib/config.json', file(`${JSON.stringify(project.config.config)}\n`));
   for (const [name, bytes] of app.addons) insert(root, `lib/${name}`, file(bytes, 0o755));

@@ -9,6 +9,7 @@ import { bundleApp, bundleHearthd } from '../bundle/index.ts';
 import { cacheLimit, tendCache } from '../cache/upkeep.ts';
 import { Cache } from '../cache.ts';
 import type { OnProgress } from '../progress.ts';
+import { writeMaps } from '../source-maps.ts';
 import { sourcesOf } from '../sources/index.ts';
 import { readHeart } from '../system/heart.ts';
 import { loadTarget } from '../targets.ts';
@@ -81,9 +82,7 @@ export async function releaseApp(project: Project, options: ReleaseOptions): Pro
   const archive = `${folder}.tar.gz`;
   const pieces = await packRelease(root, title, { path: 'lib/node', node: node.program }, cache);
   await writeWhole(archive, pieces);
-  // Where a stack trace from the field is read; a release has no sources.
-  await writeWhole(join(`${folder}.map`, 'app.mjs.map'), [app.map]);
-  await writeWhole(join(`${folder}.map`, 'hearthd.mjs.map'), [hearthd.map]);
+  await writeMaps(`${folder}.map`, { app, hearthd });
   await tendCache(cache, limit);
   const sum = createHash('sha256');
   for (const piece of pieces) sum.update(piece);

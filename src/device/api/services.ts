@@ -80,7 +80,7 @@ export function deviceOf(
     hostname,
     development: info.dev ? developmentOf(info, onlookers) : undefined,
     async forgetData() {
-      const { askForReset } = await import('../data/reset.ts');
+      const { askForReset } = await import('../later.ts');
       await askForReset(identity);
     },
   };

@@ -16,8 +16,7 @@ async function serve(call: Call, device: Device): Promise<number> {
   const via = 'ssh';
   const last: (() => void)[] = [];
   const context = { via, device, streams: call, afterwards: (work: () => void) => void last.push(work) };
-  // Only now: the app's start goes before all of that.
-  const { runCommand } = await import('./command.ts');
+  const { runCommand } = await import('../later.ts');
   const status = await runCommand(call.argv[0] ?? '', context);
   // Whoever got here was let in by Dropbear: the device can be reached, and with it any other firmware can be sent. Said when
   // the verb is done: one that gives the trial up must not find it validated by its own coming.

@@ -51,7 +51,7 @@ export class Mdns extends Server {
     if (!this.#effects) return;
     const { presence, say } = this.#effects;
     const first = this.#announcer === undefined;
-    const { Announcer } = await import('./announcer.ts');
+    const { Announcer } = await import('../later.ts');
     let is: Presence;
     try {
       is = await presence();

@@ -16,7 +16,7 @@ export class Ssh extends Server {
 
   override init(options: SshOptions, { exec, identity, say, turn }: SshEffects): void {
     this.#open = async () => {
-      const { openSsh } = await import('./keys.ts');
+      const { openSsh } = await import('../later.ts');
       return openSsh(identity, options, exec);
     };
     const me: ServerRef<Ssh> = this.self;

@@ -228,7 +228,7 @@ export class Update extends Server {
     this.#receiving = true;
     try {
       say(STORY.coming(via));
-      const { receiveFile, receiveFrames } = await import('../../update/transfer/receive.ts');
+      const { receiveFile, receiveFrames } = await import('../later.ts');
       if (frames) await receiveFrames(source, updater, via, send);
       else await receiveFile(source, updater, via, onProgress);
       return updater.record.update?.version ?? '';
@@ -269,12 +269,9 @@ export class Update extends Server {
   }
 }
 
-/** Says how the update before has ended, if that is seen only now. The engine is loaded here: the app's start goes first. */
+/** Says how the update before has ended, if that is seen only now. The engine is loaded here. */
 async function open(options: UpdateOptions, effects: UpdateEffects): Promise<Updater> {
-  const [{ EnvStore }, { Updater }] = await Promise.all([
-    import('../../update/env.ts'),
-    import('../../update/updater.ts'),
-  ]);
+  const { EnvStore, Updater } = await import('../later.ts');
   const disk = await effects.disk();
   const before = (await EnvStore.open(disk)).record.update;
   const updater = await Updater.open({
