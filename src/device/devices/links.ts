@@ -3,12 +3,11 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
-  realpathSync,
   renameSync,
   symlinkSync,
   unlinkSync,
 } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { diskName, type SysDevice, serialName } from './by-id.ts';
 
 /** Classes of devices that get stable names, and where. */
@@ -73,15 +72,22 @@ export function createLinks(sys = '/sys', dev = '/dev'): Links {
   };
 }
 
+/** Places below /sys, as the kernel makes them. */
+const HARDWARE = /\/devices\/(?!virtual\/)/;
+const USB = /\/usb\d+\//;
+
 function stableName(sys: string, subsystem: LinkedSubsystem, kernelName: string): string | undefined {
   let path: string;
   try {
-    path = realpathSync(`${sys}/class/${subsystem}/${kernelName}`);
+    const link = `${sys}/class/${subsystem}/${kernelName}`;
+    path = resolve(dirname(link), readlinkSync(link));
   } catch {
     // Gone before its event was read.
     return undefined;
   }
-  if (subsystem === 'tty') return serialName(sysDevice(sys, path));
+  // A hundred consoles and built-in ports are looked at while the app waits: where they lie says that they have no such name.
+  if (!HARDWARE.test(path)) return undefined;
+  if (subsystem === 'tty') return USB.test(path) ? serialName(sysDevice(sys, path)) : undefined;
   const partition = readAttribute(`${path}/partition`);
   const disk = partition === undefined ? path : dirname(path);
   const name = diskName(sysDevice(sys, disk), basename(disk));
