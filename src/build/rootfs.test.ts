@@ -7,6 +7,7 @@ import type { FirmwareInfo } from '../device/firmware-info.ts';
 import { parseFirmwareInfo } from '../device/firmware-info.ts';
 import type { TreeNode } from '../formats/tree.ts';
 import { type Project, resolveConfig } from '../project/load.ts';
+import { IDENTITY } from '../update/layout.ts';
 import { addFirmware, addIdentity, addSkeleton } from './rootfs.ts';
 import { directory, treeHash, walk } from './tree.ts';
 
@@ -65,6 +66,12 @@ describe('the skeleton', () => {
     for (const path of ['data', 'dev', 'proc', 'run', 'sys', 'tmp', 'srv/app'])
       expect(nodes.get(path)?.type).toBe('dir');
     expect(nodes.get('init')).toMatchObject({ type: 'symlink', target: 'usr/sbin/heart' });
+  });
+
+  test('has a rescue script that looks for the identity where it is', async () => {
+    const script = await text(await skeleton(), 'usr/lib/hearth/rescue.sh');
+    expect(script).toContain(`IDENTITY_SIZE=${IDENTITY.size}\n`);
+    expect(script).toContain(`IDENTITY_OFFSETS='${IDENTITY.offsets.join(' ')}'\n`);
   });
 
   test('B2: does not take its modes from the checkout, where a umask has changed them', async () => {

@@ -1,10 +1,10 @@
 import { file, insert } from '../../src/build/tree.ts';
 import { MiB } from '../../src/update/layout.ts';
-import { badLater, bothBad } from './afterwards.ts';
+import { badLater, bothBad, noRootAndBad } from './afterwards.ts';
 import { changedRoot, corrupt, missing, truncatedRoot, zeroRoot } from './damage.ts';
 import type { Target } from './device.ts';
 import { type Recipe, RULES } from './forge.ts';
-import { fileAt, folderOf, prepend } from './tree.ts';
+import { fileAt, folderOf, HEARTHD, prepend } from './tree.ts';
 import { type Fate, type Outcome, type Scene, stays, tryBad } from './trial.ts';
 
 /** A fault, by its number in the list of faults, and what must become of a device that is given it. */
@@ -35,7 +35,6 @@ function gone(
   };
 }
 
-const HEARTHD = 'usr/lib/hearth/hearthd.mjs';
 const NODE = 'usr/bin/node';
 const DID_NOT_START = /^it did not start: its kernel was not reached, or ended early$/;
 /** Short, and yet a boot on a loaded computer fits. */
@@ -165,4 +164,9 @@ export const CASES: readonly Case[] = [
   { name: 'good', title: 'nothing is wrong with it', slow: 'rpi3', play: stays },
   { name: 'S9', title: 'good when validated, bad a day later', slow: true, play: badLater },
   { name: 'S10', title: 'both slots are bad', slow: true, last: true, play: bothBad },
+  {
+    name: 'S10-no-root',
+    title: 'one slot cannot be entered, the other one is bad',
+    ...{ slow: true, last: true, play: noRootAndBad },
+  },
 ];

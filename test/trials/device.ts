@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { text as streamText } from 'node:stream/consumers';
 import { openFirmware } from '../../src/archive/index.ts';
 import type { Slot } from '../../src/archive/variants.ts';
 import { writeImage } from '../../src/build/image.ts';
@@ -105,14 +107,18 @@ export class Device implements AsyncDisposable {
   }
 
   get link(): SshLink {
-    const options = [
-      'StrictHostKeyChecking=accept-new',
-      `UserKnownHostsFile=${join(this.#folder, 'known_hosts')}`,
-    ];
-    options.push('IdentitiesOnly=yes', 'IdentityAgent=none');
-    return new SshLink(`root@127.0.0.1:${this.machine.portOf(22)}`, {
-      extra: ['-F', 'none', '-i', this.#forge.key('login'), ...options.flatMap((each) => ['-o', each])],
-    });
+    return new SshLink(`root@127.0.0.1:${this.machine.portOf(22)}`, { extra: this.#sshOptions('login') });
+  }
+
+  /** Types into a terminal that plain ssh opens, and gives what was shown until it ended; also why ssh did not open it. */
+  async typed(text: string, key: 'login' | 'update'): Promise<string> {
+    const args = ['-tt', '-p', String(this.machine.portOf(22)), ...this.#sshOptions(key), 'root@127.0.0.1'];
+    const ssh = spawn('ssh', args, { timeout: BOOT.timeoutMs });
+    // ssh itself says why it reads no more.
+    ssh.stdin.on('error', () => {});
+    ssh.stdin.write(text);
+    const [shown, complaint] = await Promise.all([streamText(ssh.stdout), streamText(ssh.stderr)]);
+    return shown + complaint;
   }
 
   /** Waits until it answers. */
@@ -161,6 +167,16 @@ export class Device implements AsyncDisposable {
 
   async #listen(machine: Machine): Promise<void> {
     for await (const line of machine.console) this.#say(`  | ${line}`);
+  }
+
+  /** A host key that is another one than before is refused. */
+  #sshOptions(key: 'login' | 'update'): string[] {
+    const options = [
+      'StrictHostKeyChecking=accept-new',
+      `UserKnownHostsFile=${join(this.#folder, 'known_hosts')}`,
+      ...['IdentitiesOnly=yes', 'IdentityAgent=none'],
+    ];
+    return ['-F', 'none', '-i', this.#forge.key(key), ...options.flatMap((each) => ['-o', each])];
   }
 
   get #table(): 'mbr' | 'gpt' {

@@ -1,6 +1,8 @@
 import { file, insert } from '../../src/build/tree.ts';
 import type { DirNode, FileNode } from '../../src/formats/tree.ts';
 
+export const HEARTHD = 'usr/lib/hearth/hearthd.mjs';
+
 /** The entries of the folder that a path lies in. */
 export function folderOf(root: DirNode, path: string): DirNode['entries'] {
   let at: DirNode = root;

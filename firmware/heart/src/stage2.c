@@ -30,6 +30,7 @@
 #define FIRST_BEAT_MS 60000
 /* In rescue: a reboot would change nothing any more, and whoever looks after the device needs it up. */
 #define RESCUE_RESTART_MS 60000
+#define RESCUE_SCRIPT "/usr/lib/hearth/rescue.sh"
 /* hearthd makes it when the app was healthy once. */
 #define READY_FILE "/run/hearth/ready"
 /* `heart test-watchdog` sends this to PID 1. */
@@ -55,8 +56,10 @@ static void hearthd_child(void) {
   if (fd > STDERR_FILENO) close(fd);
 }
 
-/* That decides the trial: the system before it is known to be good. */
-static bool hearthd_only_once(void) { return on_trial(record.disk, slot); }
+/* On trial that decides: the system before it is known to be good. In rescue somebody is to get in without it first. */
+static bool hearthd_only_once(void) {
+  return (rescue && !(record.state.bits & RUN_READY)) || on_trial(record.disk, slot);
+}
 
 /* What hearthd had started has lost its parent; the next hearthd starts it anew. Network and SSH live on. */
 static void hearthd_dead(void) {
@@ -99,6 +102,17 @@ static void warm_up(void) {
   int fd = open("/usr/bin/node", O_RDONLY | O_CLOEXEC);
   for (off_t at = 0; at < 1 << 27; at += 1 << 17) posix_fadvise(fd, at, 1 << 17, POSIX_FADV_WILLNEED);
   _exit(0);
+}
+
+/* Network and SSH without hearthd. What is there already stays, and a hearthd that comes back takes it over. */
+static void open_rescue(void) {
+  if (fork() != 0) return;
+  signals_default();
+  setsid();
+  cgroup_enter("net");
+  execl(RESCUE_SCRIPT, RESCUE_SCRIPT, (char *)NULL);
+  say("cannot execute " RESCUE_SCRIPT ": %s", strerror(errno));
+  _exit(127);
 }
 
 static void begin_run(void) {
@@ -171,6 +185,7 @@ static void tick(int64_t now) {
   if (hearthd.gave_up && rescue && hearthd.pid == 0) {
     say("rescue: hearthd is started again in %d s", RESCUE_RESTART_MS / 1000);
     supervise_begin(&hearthd, now + RESCUE_RESTART_MS);
+    open_rescue();
   } else if (hearthd.gave_up && down.step == SHUTDOWN_NOT_YET) {
     char why[REASON_SIZE];
     record.state.bits |= RUN_GAVE_UP;

@@ -107,19 +107,33 @@ describe.skipIf(!possible)('a slot that fails three times', () => {
     });
   });
 
-  test('in rescue a hearthd that dies again and again is started again, without a reboot', async () => {
-    const d = device({ hearthd: `${HEARTHD}if (existsSync('/etc/broken')) process.exit(1);` });
-    for (let i = 0; i < 3; i++) await resetOnceUp(d);
-    mkdirSync(join(d.files, 'etc'), { recursive: true });
-    writeFileSync(join(d.files, 'etc/broken'), '');
-    const b = await boot(heart, d, CMDLINE, BY_WATCHDOG);
-    await until(
-      'it has given up once',
-      () => screen(d).includes('rescue: hearthd is started again in 60 s'),
-      60_000,
-    );
-    expect(read(`/proc/${b.init}/cmdline`)).toBe('init\0');
-    expect(screen(d)).not.toContain('going down');
+  describe('in rescue', () => {
+    /** In its third failed boot, with a rescue script that says where it runs. */
+    async function inRescue(hearthd: string) {
+      const d = device({ hearthd, rescue: '#!/bin/bash\ncp /proc/self/cgroup /run/rescued\n' });
+      for (let i = 0; i < 3; i++) await resetOnceUp(d);
+      mkdirSync(join(d.files, 'etc'), { recursive: true });
+      writeFileSync(join(d.files, 'etc/broken'), '');
+      return { d, b: await boot(heart, d, CMDLINE, BY_WATCHDOG) };
+    }
+
+    test('a hearthd that dies is started again, without a reboot; first somebody can log in without it', async () => {
+      const { d, b } = await inRescue(`${HEARTHD}if (existsSync('/etc/broken')) process.exit(1);`);
+      await until('it has died once', () => screen(d).includes('rescue: hearthd is started again in 60 s'));
+      expect(count(d, 'started hearthd')).toBe(4);
+      await until('the rescue', () => /^0::.*\/net$/m.test(read(`${b.root}/run/rescued`)));
+      expect(read(`/proc/${b.init}/cmdline`)).toBe('init\0');
+      expect(screen(d)).not.toContain('going down');
+    });
+
+    test('once it has been ready it is none: hearthd is started again at once', async () => {
+      const { d } = await inRescue(`${HEARTHD}if (existsSync('/etc/broken')) {
+        writeFileSync('/run/hearth/ready', '');
+        setTimeout(() => process.exit(1), 500);
+      }`);
+      await until('its second start', () => count(d, 'started hearthd') === 5);
+      expect(screen(d)).not.toContain('started again');
+    });
   });
 });
 

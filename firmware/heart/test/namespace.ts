@@ -30,6 +30,7 @@ mknod dev/urandom c 1 9
 mount -t overlay usr -o "lowerdir=$NODE:/usr,upperdir=upper,workdir=work" usr
 mkdir -p usr/lib/hearth usr/sbin
 if [ -e "$FILES/dropbear" ]; then cp "$FILES/dropbear" usr/sbin/dropbear; fi
+if [ -e "$FILES/rescue.sh" ]; then cp "$FILES/rescue.sh" usr/lib/hearth/; fi
 ln -s usr/bin bin
 ln -s usr/lib lib
 ln -s usr/lib64 lib64
@@ -67,10 +68,11 @@ export interface Device {
   petted: number;
 }
 
-/** A blank device. `hearthd` and `dropbear` are the programs that stand for those; `etc` are files of the root's /etc. */
+/** A blank device. `hearthd`, `dropbear` and `rescue` are the programs that stand for those; `etc` are files of the root's /etc. */
 export function device(options: {
   hearthd: string;
   dropbear?: string;
+  rescue?: string;
   watchdog?: boolean;
   etc?: Record<string, string>;
 }): Device {
@@ -88,6 +90,7 @@ export function device(options: {
   writeFileSync(join(files, 'disk'), Buffer.alloc(HEART_STATE.offsets[1] + 4096));
   writeFileSync(join(files, 'hearthd.mjs'), options.hearthd);
   if (options.dropbear) writeFileSync(join(files, 'dropbear'), options.dropbear, { mode: 0o755 });
+  if (options.rescue) writeFileSync(join(files, 'rescue.sh'), options.rescue, { mode: 0o755 });
   if (options.watchdog === false) return { files, terminal, petted: -1 };
   execFileSync('mkfifo', [join(files, 'watchdog0')]);
   const petted = openSync(join(files, 'watchdog0'), constants.O_RDWR | constants.O_NONBLOCK);
@@ -131,7 +134,8 @@ export async function boot(heart: string, device: Device, cmdline: string, fakeW
   const init = await until('PID 1', () => children(shell.pid ?? 0)[0]);
   await until('heart is PID 1', () => {
     if (shell.exitCode !== null) throw new Error(`no PID 1: ${read(join(device.files, 'setup.log'))}`);
-    return read(`/proc/${init}/cmdline`) === 'init\0';
+    // By a signal: heart has rebooted before anybody could see it.
+    return shell.signalCode !== null || read(`/proc/${init}/cmdline`) === 'init\0';
   });
   return {
     init,
