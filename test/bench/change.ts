@@ -1,9 +1,9 @@
 import { openFirmware } from '../../src/archive/open.ts';
-import type { Machine } from '../../src/host/machine.ts';
 import { statusOf } from '../../src/links/device.ts';
 import { upload } from '../../src/links/upload.ts';
 import { benchDevice } from './device.ts';
 import type { Figure } from './figure.ts';
+import { MemoryOf } from './memory.ts';
 
 /** From one changed line to *validated*, by the way of `fw upload`, on an emulated PC, by step; and what hearthd needs for it. */
 export async function benchChange(): Promise<Figure[]> {
@@ -66,47 +66,4 @@ class Steps {
   get total(): number {
     return this.#last - this.#begun;
   }
-}
-
-/** MB. */
-interface Memory {
-  rss: number;
-  cgroup: number;
-}
-
-/** Looked at from the machine's own shell, again and again. */
-class MemoryOf {
-  readonly #machine: Machine;
-  readonly #idle: Memory;
-  #over = false;
-
-  private constructor(machine: Machine, idle: Memory) {
-    this.#machine = machine;
-    this.#idle = idle;
-  }
-
-  static async hearthd(machine: Machine): Promise<MemoryOf> {
-    return new MemoryOf(machine, await look(machine));
-  }
-
-  async sample(): Promise<{ idle: Memory; most: Memory }> {
-    let most = this.#idle;
-    while (!this.#over) {
-      const { rss, cgroup } = await look(this.#machine);
-      most = { rss: Math.max(most.rss, rss), cgroup: Math.max(most.cgroup, cgroup) };
-    }
-    return { idle: this.#idle, most };
-  }
-
-  stop(): void {
-    this.#over = true;
-  }
-}
-
-async function look(machine: Machine): Promise<Memory> {
-  const text = await machine.shell.text(
-    'cat /sys/fs/cgroup/hearthd/memory.current; grep VmRSS /proc/$(head -n 1 /sys/fs/cgroup/hearthd/cgroup.procs)/status',
-  );
-  const [cgroup] = text.split('\n');
-  return { cgroup: Number(cgroup) / 1e6, rss: (Number(/VmRSS:\s+(\d+) kB/.exec(text)?.[1]) * 1024) / 1e6 };
 }

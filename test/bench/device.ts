@@ -19,10 +19,22 @@ export interface BenchDevice extends AsyncDisposable {
   firmware: string;
   machine: Machine;
   link: SshLink;
+  /** Options of ssh for this machine's key and the device's. */
+  ssh: string[];
+}
+
+export interface BenchDeviceOptions {
+  /** TCP ports of the guest besides SSH's. */
+  ports?: readonly number[];
+  /** Something is done to the disk before it is switched on. */
+  prepare?(image: string): Promise<void>;
 }
 
 /** Comes back when the app is healthy and SSH answers. */
-export async function benchDevice(name: App): Promise<BenchDevice> {
+export async function benchDevice(
+  name: App,
+  { ports = [], prepare }: BenchDeviceOptions = {},
+): Promise<BenchDevice> {
   const folder = await temporaryFolder();
   const key = join(folder.path, 'login');
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'bench', '-f', key]);
@@ -33,7 +45,8 @@ export async function benchDevice(name: App): Promise<BenchDevice> {
   const firmware = await app.build('1.0.0');
   const image = join(folder.path, 'disk.img');
   await writeImage(firmware, image);
-  const bench = await Bench.open({ emulator: 'q35', image, ports: [22] });
+  await prepare?.(image);
+  const bench = await Bench.open({ emulator: 'q35', image, ports: [22, ...ports] });
   const dispose = async (): Promise<void> => {
     await bench.close();
     await folder[Symbol.asyncDispose]();
@@ -43,8 +56,11 @@ export async function benchDevice(name: App): Promise<BenchDevice> {
     await machine.console.waitFor(/\[hearth\] ready /, BOOT);
     const known = join(folder.path, 'known_hosts');
     const options = ['StrictHostKeyChecking=accept-new', `UserKnownHostsFile=${known}`, 'IdentitiesOnly=yes'];
-    const extra = ['-F', 'none', '-i', key, ...options.flatMap((option) => ['-o', option])];
-    const link = new SshLink(`root@127.0.0.1:${machine.portOf(22)}`, { extra, connectTimeoutSeconds: 60 });
+    const ssh = ['-F', 'none', '-i', key, ...options.flatMap((option) => ['-o', option])];
+    const link = new SshLink(`root@127.0.0.1:${machine.portOf(22)}`, {
+      extra: ssh,
+      connectTimeoutSeconds: 60,
+    });
     for (const end = performance.now() + BOOT.timeoutMs; ; ) {
       const up = await statusOf(link).then(
         () => true,
@@ -53,7 +69,7 @@ export async function benchDevice(name: App): Promise<BenchDevice> {
       if (up) break;
       if (performance.now() > end) throw new Error(`SSH does not answer:\n${bench.tail(40)}`);
     }
-    return { folder: folder.path, app, firmware, machine, link, [Symbol.asyncDispose]: dispose };
+    return { folder: folder.path, app, firmware, machine, link, ssh, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
     throw error;

@@ -16,6 +16,7 @@ import { benchOtpPort } from './otp-port.ts';
 import { benchRegistry } from './otp-registry.ts';
 import { benchTodo } from './todo.ts';
 import { benchUpload } from './upload.ts';
+import { benchUploadDevice } from './upload-device.ts';
 
 const suites: Record<string, () => Promise<Figure[]>> = {
   apply: benchApply,
@@ -31,6 +32,7 @@ const suites: Record<string, () => Promise<Figure[]>> = {
   'otp-registry': benchRegistry,
   todo: benchTodo,
   upload: benchUpload,
+  'upload-device': benchUploadDevice,
 };
 
 const wanted = process.argv.slice(2);
