@@ -1,5 +1,8 @@
 import { FwError } from '../errors.ts';
 
+/** Where so many bytes may be put. */
+export type Memory = (length: number) => Buffer;
+
 /** Takes exact amounts from a stream of pieces. Holds one piece and what was asked for, never more. */
 export class ByteReader {
   readonly #source: AsyncIterator<Uint8Array> | Iterator<Uint8Array>;
@@ -18,11 +21,12 @@ export class ByteReader {
   /**
    * The next `length` bytes: a view of the source's piece when that holds them all, else one copy.
    * @param what names them, for the message
+   * @param memory gives the place of the copy
    * @throws FwError `fw-truncated`
    */
-  async take(length: number, what: string): Promise<Uint8Array> {
+  async take(length: number, what: string, memory: Memory = Buffer.allocUnsafeSlow): Promise<Uint8Array> {
     if (this.#piece.length >= length) return this.#cut(length);
-    const taken = Buffer.allocUnsafeSlow(length);
+    const taken = memory(length);
     let have = 0;
     while (have < length) {
       if (await this.atEnd()) throw this.#truncated(length - have, what);

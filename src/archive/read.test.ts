@@ -1,10 +1,12 @@
-import { hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { byTurns } from '../update/pipeline.ts';
+import { TARGET_CHUNK } from './cut.ts';
 import { openFirmware } from './open.ts';
-import { readFirmware } from './read.ts';
+import { readFirmware, UNPACKED_AT_ONCE } from './read.ts';
 import { build, collect, inPieces, newSigner, noise, sampleInput } from './test-firmware.ts';
 
 const KiB = 1024;
@@ -87,7 +89,7 @@ describe('a whole firmware', () => {
     await expect(openFirmware(folder, options)).rejects.toMatchObject({ code: 'fw-missing' });
   });
 
-  test('memory stays bounded: the reader pulls no more than the chunk it is about to hand on', async () => {
+  test('memory stays bounded: the reader pulls no more than the few chunks it is about to hand on', async () => {
     const large = await build(sampleInput(signer, { root: 3000 * KiB }), signer);
     let pulled = 0;
     let delivered = 0;
@@ -99,8 +101,30 @@ describe('a whole firmware', () => {
     }
     for await (const event of readFirmware(source(), options)) {
       if (event.type === 'chunk') delivered += event.bytes.length;
-      expect(pulled - delivered).toBeLessThan(40 * KiB);
+      expect(pulled - delivered).toBeLessThan(UNPACKED_AT_ONCE * TARGET_CHUNK + 40 * KiB);
     }
     expect(delivered).toBeGreaterThan(3000 * KiB);
+  });
+
+  test('whoever is done with a chunk at once needs no more places than are in use', async () => {
+    const large = await build(sampleInput(signer, { root: 3000 * KiB }), signer);
+    const root = createHash('sha256');
+    const source = inPieces(large, 16 * KiB);
+    for await (const event of readFirmware(source, options, byTurns(UNPACKED_AT_ONCE)))
+      if (event.type === 'chunk' && event.payload.name === 'root') root.update(event.bytes);
+    expect(root.digest('hex')).toBe(hash('sha256', noise(3000 * KiB)));
+  });
+
+  test('of one that ends early, all that came whole is handed on first', async () => {
+    const large = await build(sampleInput(signer, { root: 3000 * KiB }), signer);
+    const there: number[] = [];
+    const read = async (): Promise<void> => {
+      for await (const event of readFirmware([large.subarray(0, 2000 * KiB)], options))
+        if (event.type === 'chunk' && event.payload.name === 'root')
+          there.push(event.offset + event.bytes.length);
+    };
+    await expect(read()).rejects.toMatchObject({ code: 'fw-truncated' });
+    const whole = Math.floor((2000 * KiB - (large.length - 3000 * KiB)) / TARGET_CHUNK);
+    expect(there).toEqual(Array.from({ length: whole }, (_, at) => (at + 1) * TARGET_CHUNK));
   });
 });

@@ -7,6 +7,11 @@ const decompress = promisify(zstdDecompress);
 /** What RFC 8878 asks every decoder to support, and the most that ours will reserve: 8 MiB. */
 const WINDOW_LOG_MAX = 23;
 
+/** Room for all that is to come out, and a byte to see that it was all: Node's 16 KiB take sixteen ways to another thread for a chunk. */
+export function roomFor(size: number): { maxOutputLength: number; chunkSize: number } {
+  return { maxOutputLength: size, chunkSize: Math.max(constants.Z_MIN_CHUNK, size + 1) };
+}
+
 /** One frame that states its content's size; no checksum of its own, for SHA-256 covers it. */
 export async function compressChunk(raw: Uint8Array, level: number): Promise<Uint8Array> {
   return await compress(raw, {
@@ -22,7 +27,7 @@ export async function compressChunk(raw: Uint8Array, level: number): Promise<Uin
 /** @throws when the frame is damaged, holds more than `size` bytes, or is followed by something */
 export async function decompressChunk(stored: Uint8Array, size: number): Promise<Uint8Array> {
   const answer: unknown = await decompress(stored, {
-    maxOutputLength: size,
+    ...roomFor(size),
     params: { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX },
     info: true,
   });

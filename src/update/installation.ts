@@ -111,7 +111,7 @@ export class Installation {
     const behind = new Behind();
     for await (const { item, made } of ahead(chunksOf(this.head), READ_AHEAD, find)) {
       if (!made) this.#missing.set(keyOf(item.payload.name, item.index), item);
-      else if (made !== 'there') await behind.begin(into.write(item, made));
+      else if (made !== 'there') await behind.begin(() => into.write(item, made));
     }
     await behind.ended;
   }

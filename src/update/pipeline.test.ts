@@ -39,17 +39,18 @@ test('one piece of work goes on behind, no more; its failure is told at the next
   const first = Promise.withResolvers<void>();
   const second = Promise.withResolvers<void>();
   const behind = new Behind();
-  await behind.begin(first.promise);
+  await behind.begin(() => first.promise);
   let begun = false;
-  const next = behind.begin(second.promise).then(() => {
+  const next = behind.begin(() => {
     begun = true;
+    return second.promise;
   });
   await new Promise(setImmediate);
   expect(begun).toBe(false);
   first.resolve();
   await next;
   second.reject(new Error('disk full'));
-  await expect(behind.begin(Promise.resolve())).rejects.toThrow('disk full');
+  await expect(behind.begin(async () => {})).rejects.toThrow('disk full');
   await expect(behind.ended).rejects.toThrow('disk full');
 });
 

@@ -1,3 +1,5 @@
+import type { Memory } from '../archive/byte-reader.ts';
+
 /** How a disk, a link and a processor are busy at the same time, with a bounded number of chunks in memory. */
 
 /**
@@ -26,21 +28,18 @@ export async function* ahead<T, U>(
 export class Behind {
   #last: Promise<unknown> = Promise.resolve();
 
-  /** Resolves when the one before is done. */
-  async begin(work: Promise<unknown>): Promise<void> {
-    // It may fail while the one before is still waited for.
-    work.catch(() => {});
+  /** Begins it when the one before is done: all is done in order. */
+  async begin(work: () => Promise<unknown>): Promise<void> {
     await this.#last;
-    this.#last = work;
+    this.#last = work();
+    // Whoever begins the next, or waits for the end, is told.
+    this.#last.catch(() => {});
   }
 
   get ended(): Promise<unknown> {
     return this.#last;
   }
 }
-
-/** Where so many bytes may be put. */
-export type Memory = (length: number) => Buffer;
 
 /**
  * The same few places by turns: what was put into one is there until so many more have been asked for. Memory that is new for

@@ -1,5 +1,5 @@
+import type { Memory } from '../../archive/byte-reader.ts';
 import { FwError } from '../../errors.ts';
-import type { Memory } from '../pipeline.ts';
 
 /**
  * How an update travels on a link that goes both ways: frames of a type (1 byte), a length (4 bytes, big-endian) and as many

@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
 import type { Chunk } from '../../archive/chunk-table.ts';
+import { roomFor } from '../../archive/zstd.ts';
 import { type Base, MAX_BASE } from './chunk-frame.ts';
 
 const compress = promisify(zstdCompress);
@@ -31,7 +32,7 @@ export async function makePatch(bytes: Uint8Array, base: Uint8Array): Promise<Ui
 export async function applyPatch(patch: Uint8Array, base: Uint8Array, size: number): Promise<Uint8Array> {
   return decompress(patch, {
     dictionary: base,
-    maxOutputLength: size,
+    ...roomFor(size),
     params: { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG },
   });
 }

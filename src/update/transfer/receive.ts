@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { type Head, parseHead } from '../../archive/head.ts';
-import { readFirmware } from '../../archive/read.ts';
+import { readFirmware, UNPACKED_AT_ONCE } from '../../archive/read.ts';
 import { unpackChunk } from '../../archive/unpack.ts';
 import { FwError } from '../../errors.ts';
 import type { Installation } from '../installation.ts';
@@ -28,10 +28,11 @@ export async function receiveFile(
 ): Promise<void> {
   let installation: Installation | undefined;
   const behind = new Behind();
-  for await (const event of readFirmware(source, updater.reading)) {
+  // One more is being written.
+  const memory = byTurns(UNPACKED_AT_ONCE + 1);
+  for await (const event of readFirmware(source, updater.reading, memory)) {
     if (event.type === 'manifest') installation = await updater.begin(event.head, via);
-    else if (installation)
-      await behind.begin(installation.put(event.payload.name, event.chunkIndex, event.bytes));
+    else await behind.begin(async () => installation?.put(event.payload.name, event.chunkIndex, event.bytes));
   }
   await behind.ended;
   if (!installation) throw new Error('a firmware without a manifest was read to its end');
@@ -56,7 +57,7 @@ export async function receiveFrames(
   const head = await parseHead(await headOf(first.value ?? undefined, running), updater.reading);
   const installation = await updater.begin(head, via);
   send(encodeJson(FRAME.want, wantedOf(installation)));
-  // One is checked and written while the next one comes: they lie in two places by turns.
+  // One is checked and written while the next one comes, and is checked: they lie in two places by turns.
   const behind = new Behind();
   const awaited = new Set(installation.missing.map(({ payload, index }) => `${payload.name} ${index}`));
   while (awaited.size > 0) {
@@ -64,7 +65,10 @@ export async function receiveFrames(
     const frame = parseChunk(payloadOf(value ?? undefined, FRAME.chunk));
     const id = idOf(frame, installation);
     awaited.delete(`${id.payload.name} ${id.index}`);
-    await behind.begin(takeIn(frame, id, installation, updater));
+    const content = contentOf(frame, id, updater);
+    // It may be wrong while the one before is still waited for.
+    content.catch(() => {});
+    await behind.begin(async () => installation.put(id.payload.name, id.index, await content));
   }
   await behind.ended;
   let told = 0;
@@ -120,15 +124,6 @@ function idOf({ payload: at, index }: ChunkFrame, { head }: Installation): Chunk
   const chunk = head.chunks[at]?.[index];
   if (payload && chunk) return { payload, chunk, index };
   throw new FwError('transfer-garbled', `chunk ${index} of payload ${at} does not exist`);
-}
-
-async function takeIn(
-  frame: ChunkFrame,
-  id: ChunkId,
-  installation: Installation,
-  updater: Updater,
-): Promise<void> {
-  await installation.put(id.payload.name, id.index, await contentOf(frame, id, updater));
 }
 
 async function contentOf(
