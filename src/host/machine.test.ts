@@ -60,7 +60,9 @@ describe('a machine', () => {
   });
 
   test('starts QEMU anew where a reset ends it, with the same console and the same ports', async () => {
-    const machine = await start({ resetEndsQemu: true }, [{ host: 0, guest: 80 }]);
+    let left = 0;
+    const board: Partial<Board> = { resetEndsQemu: true, leaveDisk: () => void left++ };
+    const machine = await start(board, [{ host: 0, guest: 80 }]);
     const port = machine.portOf(80);
     const first = machine.qmp;
     const reset = machine.waitForReset();
@@ -70,9 +72,29 @@ describe('a machine', () => {
     await machine.reset();
     await machine.console.waitFor('up');
     expect(machine.resets).toHaveLength(2);
+    expect(left).toBe(2);
     expect(machine.portOf(80)).toBe(port);
     expect(machine.qmp).not.toBe(first);
     expect(machine.console.transcript.match(/up/g)?.length).toBeGreaterThanOrEqual(2);
+  });
+
+  test('is reset by its watchdog in the same QEMU, which remembers that, also where other resets end QEMU', async () => {
+    const machine = await start({ resetEndsQemu: true, watchdogPauses: true });
+    // One that ends QEMU is a SHUTDOWN instead. SeaBIOS has one follow.
+    const inPlace = new Promise<void>((resolve) => {
+      machine.qmp.onEvent(({ event }) => void (event === 'RESET' && resolve()));
+    });
+    const reset = machine.waitForReset();
+    machine.console.write('w');
+    expect(await reset).toEqual({ cause: 'watchdog' });
+    await inPlace;
+    await machine.console.waitFor('up');
+    const before = machine.resets.length;
+    const { pid } = machine;
+    machine.console.write('r');
+    await machine.console.waitFor('up');
+    expect(machine.resets[before]).toEqual({ cause: 'guest' });
+    expect(machine.pid).not.toBe(pid);
   });
 
   test('stays off when it was stopped between two processes', async () => {

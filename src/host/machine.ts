@@ -267,19 +267,32 @@ export class Machine {
 
   #onEvent({ event, data }: QmpEvent): void {
     const { reason } = data;
-    if (event === 'WATCHDOG') this.#watchdogFired = true;
-    else if (event === 'RESET' && typeof reason === 'string') this.#onReset(reason);
+    if (event === 'WATCHDOG') {
+      this.#watchdogFired = true;
+      // It fails when the machine ends meanwhile, which others report.
+      if (this.board.watchdogPauses) void this.#resetInPlace().catch(() => undefined);
+    } else if (event === 'RESET' && typeof reason === 'string') this.#onReset(reason);
     else if (event === 'SHUTDOWN' && typeof reason === 'string') {
       this.#shutdownReason = reason;
       if (!this.#shallRestart()) return;
+      this.board.leaveDisk?.();
       this.#running = Promise.withResolvers();
       this.#onReset(reason);
     }
   }
 
+  /** Goes on in the same QEMU, whose watchdog remembers that it has run out. */
+  async #resetInPlace(): Promise<void> {
+    const { qmp } = this;
+    await qmp.execute('set-action', { reboot: 'reset' });
+    await Promise.all([this.waitForReset(), qmp.execute('system_reset')]);
+    await qmp.execute('set-action', { reboot: 'shutdown' });
+    await qmp.execute('cont');
+  }
+
   #onReset(reason: string): void {
     const button = reason.startsWith('host-');
-    const reset: MachineReset = { cause: button ? 'button' : this.#watchdogFired ? 'watchdog' : 'guest' };
+    const reset: MachineReset = { cause: this.#watchdogFired ? 'watchdog' : button ? 'button' : 'guest' };
     this.#watchdogFired = false;
     this.resets.push(reset);
     this.shell.lost(

@@ -36,6 +36,8 @@ export interface MachineOptions {
   accelerator?: 'auto' | 'tcg' | 'steady';
   /** More arguments for QEMU: devices for a test. */
   extra?: readonly string[];
+  /** It waits for the memory of a saved machine (QMP's `migrate-incoming`), instead of booting. Not for a Pi, which cannot be saved. */
+  incoming?: boolean;
   /** Folders to look for QEMU in; default this process's PATH. */
   path?: string;
 }
@@ -58,7 +60,8 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     options.emulator === 'raspi3b'
       ? piBoard({ qemu: qemu.path, disk, workDir, extra: options.extra ?? [] })
       : await uefiBoard(options, options.emulator, qemu.path);
-  const served = typeof disk === 'string' ? {} : { cutPower: () => disk.cutPower() };
+  const served =
+    typeof disk === 'string' ? {} : { cutPower: () => disk.cutPower(), leaveDisk: () => disk.leave() };
   return Machine.start({ ...board, ...served }, forwards);
 }
 
@@ -86,15 +89,19 @@ async function uefiBoard(
   const chosen = { auto: undefined, tcg: TCG, steady: STEADY }[options.accelerator ?? 'auto'];
   const accelerator =
     chosen ?? (await chooseAccelerator({ qemu, arch, machine: bareMachine(machine, 'kvm') }));
+  // The code that an emulated processor has translated outlives a reset and makes the next boot half as slow again: each page that
+  // held some is slow to write.
+  const resetEndsQemu = accelerator.kind === 'tcg';
   await makeVars(firmware.vars, varsFile);
+  let incoming = options.incoming === true;
   return {
     emulator,
-    resetEndsQemu: false,
+    resetEndsQemu,
+    watchdogPauses: resetEndsQemu,
     consoleSerial: 0,
     powerOffLine: undefined,
-    powerOn: async (forwards) => ({
-      file: qemu,
-      args: uefiArgs({
+    powerOn: async (forwards) => {
+      const args = uefiArgs({
         machine,
         accelerator,
         firmware,
@@ -103,11 +110,16 @@ async function uefiBoard(
         bus: options.bus ?? 'virtio',
         memoryMb: options.memoryMb ?? DEFAULT_MEMORY_MB,
         cpus: options.cpus ?? DEFAULT_CPUS,
+        resetEndsQemu,
         watchdog: options.watchdog ?? true,
         forwards,
         extra: options.extra ?? [],
-      }),
-    }),
+      });
+      if (incoming) args.push('-incoming', 'defer');
+      // After a reset it boots.
+      incoming = false;
+      return { file: qemu, args };
+    },
   };
 }
 

@@ -6,7 +6,8 @@ import type { Board } from './board.ts';
 
 /**
  * A guest of one boot sector: says `up` on its first serial port and `second` on its second one, and does what the keys on the
- * first one say: r resets, p powers off by ACPI, h says that the power is down and halts, others are echoed.
+ * first one say: r resets, p powers off by ACPI, h says that the power is down and halts, w lets its watchdog (an ib700) run out at
+ * once, others are echoed.
  */
 const SOURCE = `
 .code16
@@ -36,6 +37,8 @@ wait:
   je off
   cmp al, 'h'
   je halt
+  cmp al, 'w'
+  je bite
   out dx, al
   jmp wait
 reset:
@@ -51,6 +54,11 @@ off:
 halt:
   mov si, 0x7c00 + (down - start)
   call print
+  hlt
+bite:
+  mov dx, 0x443
+  mov al, 15
+  out dx, al
   hlt
 print:
   lodsb
@@ -75,7 +83,7 @@ export async function tinyGuest(folder: string, board: Partial<Board> = {}): Pro
   await writeFile(file('guest.s'), SOURCE);
   await run('as', ['--32', '-o', file('guest.o'), file('guest.s')]);
   await run('objcopy', ['-O', 'binary', '-j', '.text', file('guest.o'), file('guest.bin')]);
-  const resetEndsQemu = board.resetEndsQemu ?? false;
+  const { resetEndsQemu = false, watchdogPauses = false } = board;
   return {
     emulator: 'q35',
     resetEndsQemu,
@@ -98,6 +106,7 @@ export async function tinyGuest(folder: string, board: Partial<Board> = {}): Pro
         ],
         ...['-device', 'e1000,netdev=net,romfile='],
         ...(resetEndsQemu ? ['-action', 'reboot=shutdown'] : []),
+        ...['-device', 'ib700', '-action', `watchdog=${watchdogPauses ? 'pause' : 'reset'}`],
       ],
     }),
     ...board,

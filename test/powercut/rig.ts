@@ -48,11 +48,11 @@ export class Rig implements AsyncDisposable {
   }
 
   /** Switches a machine on, with the UEFI variables as they are. */
-  async start(served: ServedDisk, extra: readonly string[] = []): Promise<Machine> {
+  async start(served: ServedDisk, incoming = false): Promise<Machine> {
     await this.stop();
     const machine = await startMachine({
       ...{ emulator: 'q35', disk: served, workDir: this.folder, varsFile: this.vars },
-      ...{ accelerator: this.#accelerator, cpus: 1, forwards: [{ host: 0, guest: 22 }], extra },
+      ...{ accelerator: this.#accelerator, cpus: 1, forwards: [{ host: 0, guest: 22 }], incoming },
     });
     this.#machine = machine;
     this.#transcripts.push(machine);
@@ -91,7 +91,7 @@ export class Rig implements AsyncDisposable {
     await rm(this.vars, { force: true });
     if (vars !== undefined) await copyFile(vars, this.vars);
     if (memory === undefined) return this.start(served);
-    const machine = await this.start(served, ['-incoming', 'defer']);
+    const machine = await this.start(served, true);
     const { qmp } = machine;
     await migrated(qmp, () => qmp.execute('migrate-incoming', { uri: `file:${memory}` }));
     await qmp.execute('cont');

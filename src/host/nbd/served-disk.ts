@@ -53,6 +53,11 @@ export class ServedDisk implements AsyncDisposable {
     if (this.#server.cutPower()) this.cuts.push(this.disk.losePower(this.#random));
   }
 
+  /** The clients of now are about to go: what they flush on their way is not flushed. */
+  leave(): void {
+    this.#server.leave();
+  }
+
   /** Has the power fail right after that many writes, trims and flushes from now on, the last flush undone; resolves when it has. */
   cutPowerAfter(changes: number): Promise<void> {
     let left = changes;

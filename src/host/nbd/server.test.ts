@@ -112,6 +112,17 @@ describe('as QEMU sees it', () => {
   });
 });
 
+test('what a client flushes on its way out, after its guest’s reset, can be lost all the same', async () => {
+  await using client = await Client.greeted();
+  expect(await client.ask({ command: nbd.COMMAND.write, offset: 0, payload: filled(1) })).toBe(0);
+  served.leave();
+  expect(await client.ask({ command: nbd.COMMAND.flush, offset: 0 })).toBe(0);
+  await using next = await Client.greeted();
+  expect(await next.read(0, 65_536)).toEqual(filled(1));
+  served.cutPower();
+  expect(served.cuts).toEqual([expect.stringContaining(' 1 unflushed writes ')]);
+});
+
 test('the power can fail right after the nth change, which is not answered any more', async () => {
   await using client = await Client.greeted();
   const cut = served.cutPowerAfter(3);

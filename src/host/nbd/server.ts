@@ -3,11 +3,10 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { ByteReader } from './byte-reader.ts';
 import { shakeHands } from './handshake.ts';
 import type { Store } from './store.ts';
-import { serveRequests } from './transmission.ts';
+import { type Client, serveRequests } from './transmission.ts';
 
-interface Connection {
+interface Connection extends Client {
   socket: Socket;
-  hasPower: boolean;
 }
 
 /** An NBD server of one export, which has no name, on a Unix socket. */
@@ -43,6 +42,11 @@ export class NbdServer implements AsyncDisposable {
     return powered.length > 0;
   }
 
+  /** From now on a flush of the clients of now is answered, and not done. */
+  leave(): void {
+    for (const connection of this.#connections) connection.leaves = true;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = once(this.#server, 'close');
     this.#server.close();
@@ -51,7 +55,7 @@ export class NbdServer implements AsyncDisposable {
   }
 
   async #serve(socket: Socket, store: Store): Promise<void> {
-    const connection = { socket, hasPower: true };
+    const connection = { socket, hasPower: true, leaves: false };
     this.#connections.add(connection);
     // A client that is killed resets its connection; that it has gone is seen where it is read from.
     socket.on('error', () => socket.destroy());
@@ -59,7 +63,7 @@ export class NbdServer implements AsyncDisposable {
     try {
       const reader = new ByteReader(socket);
       if (await shakeHands(socket, reader, store.size))
-        await serveRequests(socket, reader, store, () => connection.hasPower);
+        await serveRequests(socket, reader, store, connection);
     } catch (error) {
       socket.destroy();
       throw error;

@@ -4,6 +4,13 @@ import type { ByteReader } from './byte-reader.ts';
 import * as nbd from './protocol.ts';
 import type { Store } from './store.ts';
 
+/** What becomes of a client's requests. */
+export interface Client {
+  hasPower: boolean;
+  /** Whether its flushes are its own, and not its guest's. */
+  leaves: boolean;
+}
+
 /**
  * Serves a client's requests, one after the other, until it leaves or the power is gone: what comes afterwards is neither done
  * nor answered.
@@ -13,7 +20,7 @@ export async function serveRequests(
   socket: Socket,
   reader: ByteReader,
   store: Store,
-  hasPower: () => boolean,
+  client: Client,
 ): Promise<void> {
   for (;;) {
     const header = await reader.take(nbd.REQUEST_BYTES);
@@ -25,9 +32,10 @@ export async function serveRequests(
     const carries = command === nbd.COMMAND.write ? length : 0;
     if (carries > nbd.MAX_PAYLOAD) throw new FormatError('nbd', `a write of ${carries} bytes`);
     const payload = await reader.take(carries);
-    if (!payload || !hasPower()) return;
-    const { errno, data } = perform(store, request, payload);
-    if (!hasPower()) return;
+    if (!payload || !client.hasPower) return;
+    const leaves = client.leaves && command === nbd.COMMAND.flush;
+    const { errno, data } = leaves ? DONE : perform(store, request, payload);
+    if (!client.hasPower) return;
     const reply = nbd.encodeReply(cookie, errno);
     if (!socket.write(data ? Buffer.concat([reply, data]) : reply)) await drained(socket);
   }
@@ -50,6 +58,8 @@ interface Outcome {
   data?: Uint8Array;
 }
 
+const DONE: Outcome = { errno: nbd.ERRNO.none };
+
 function perform(store: Store, request: nbd.Request, payload: Buffer): Outcome {
   const { command, flags, length } = request;
   const refusal = whyNot(store.size, request);
@@ -70,7 +80,7 @@ function perform(store: Store, request: nbd.Request, payload: Buffer): Outcome {
       store.flush();
       break;
   }
-  return { errno: nbd.ERRNO.none };
+  return DONE;
 }
 
 const COMMANDS: ReadonlySet<number> = new Set(Object.values(nbd.COMMAND));

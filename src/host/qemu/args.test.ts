@@ -26,7 +26,7 @@ async function uefi(machine: 'q35' | 'virt', bus: DiskBus): Promise<UefiHardware
   const vars = join(folder, `${machine}-vars.fd`);
   await copyFile(firmware.vars, vars);
   const common = { disk, memoryMb: 256, cpus: 1, forwards: [{ host: 0, guest: 22 }], extra: [] };
-  return { ...common, machine, bus, accelerator: TCG, firmware, vars, watchdog: true };
+  return { ...common, machine, bus, accelerator: TCG, firmware, vars, resetEndsQemu: true, watchdog: true };
 }
 
 /** What QEMU's own tree of devices says after it took the arguments. */

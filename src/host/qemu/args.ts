@@ -34,7 +34,9 @@ export interface UefiHardware extends CommonHardware {
   /** This machine's own variable store. */
   vars: string;
   bus: DiskBus;
-  /** An i6300esb that resets the machine when it is not petted. */
+  /** Whether a reset is to end QEMU, which somebody starts anew. */
+  resetEndsQemu: boolean;
+  /** An i6300esb that resets the machine when it is not petted; where a reset ends QEMU, it stops it, for who can reset it in place. */
   watchdog: boolean;
 }
 
@@ -119,7 +121,7 @@ function diskDevice(machine: 'q35' | 'virt', bus: DiskBus): string[] {
  * @throws FwError `bad-port`
  */
 export function uefiArgs(hardware: UefiHardware): string[] {
-  const { machine, accelerator, firmware, vars, bus } = hardware;
+  const { machine, accelerator, firmware, vars, bus, resetEndsQemu } = hardware;
   return [
     ...['-M', machineType(machine, accelerator), '-accel', accelerator.accel],
     ...(accelerator.icount === undefined ? [] : ['-icount', accelerator.icount]),
@@ -133,7 +135,10 @@ export function uefiArgs(hardware: UefiHardware): string[] {
     ...['-netdev', netdev(hardware.forwards), '-device', 'virtio-net-pci,netdev=net,romfile='],
     // UEFI firmware and the kernel both want entropy early.
     ...['-object', 'rng-builtin,id=rng', '-device', 'virtio-rng-pci,rng=rng'],
-    ...(hardware.watchdog ? ['-device', 'i6300esb', '-action', 'watchdog=reset'] : []),
+    ...(resetEndsQemu ? ['-action', 'reboot=shutdown'] : []),
+    ...(hardware.watchdog
+      ? ['-device', 'i6300esb', '-action', `watchdog=${resetEndsQemu ? 'pause' : 'reset'}`]
+      : []),
     ...hardware.extra,
   ];
 }
