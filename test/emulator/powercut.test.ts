@@ -5,7 +5,7 @@ import { SCENES } from '../powercut/life.ts';
 import { describeCampaign, describeCut } from '../powercut/report.ts';
 
 /** What CI has the time for; `scripts/powercut N` makes campaigns of them. */
-const CUTS = Number(process.env.HEARTH_POWERCUTS ?? 12);
+const CUTS = Number(process.env.HEARTH_POWERCUTS ?? 20);
 /** As many machines as CI has processors. */
 const JOBS = 2;
 /** The life without a cut, and all cuts, on a loaded computer: each test waits for those before it. */

@@ -1,11 +1,12 @@
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomFrom } from '../../src/build/test-random.ts';
 import type { DiskState } from '../../src/host/nbd/power-loss-disk.ts';
+import { boardOf } from './board.ts';
 import { Fleet } from './fleet.ts';
 import { judge } from './judge.ts';
-import { type Leg, Life, type Scene, type SceneName } from './life.ts';
+import { type Leg, Life, reach, type Scene, type SceneName } from './life.ts';
 import { Rig } from './rig.ts';
 
 export interface CutReport {
@@ -26,6 +27,8 @@ export interface CutReport {
 
 export interface CampaignOptions {
   folder: string;
+  /** Whose firmware, on whose board; default x86_64. */
+  target?: string;
   /** Of each cut: its moment, and what it does to the disk. */
   seed: number;
   /** How many machines run side by side. */
@@ -47,11 +50,12 @@ export class Campaign implements AsyncDisposable {
   readonly #life: Life;
 
   constructor(options: CampaignOptions) {
-    const { folder, jobs, steady = false, say = () => {} } = options;
+    const { folder, target = 'x86_64', jobs, steady = false, say = () => {} } = options;
+    const board = boardOf(target);
     this.#options = options;
-    this.#fleet = new Fleet(folder);
+    this.#fleet = new Fleet(folder, board);
     this.#rigs = Array.from({ length: jobs }, (_, n) => {
-      return new Rig(join(folder, `rig-${n}`), steady, (line) => say(` ${n}${line}`));
+      return new Rig(join(folder, `rig-${n}`), board, steady, (line) => say(` ${n}${line}`));
     });
     const [first] = this.#rigs;
     if (!first) throw new RangeError('no jobs');
@@ -104,10 +108,11 @@ export class Campaign implements AsyncDisposable {
     let left: DiskState | undefined;
     try {
       report.loss = await cutDuring(rig, leg, at);
-      left = (await rig.disk(leg.from.image)).disk.state();
+      const { image } = leg.from.saved;
+      left = (await rig.disk(image)).disk.state();
       lap('to the cut');
       const how = { allowed: scene.allowed, asFile: n % AS_FILE === 0, grows: GROWING.has(name) };
-      const { came } = await judge(rig, this.#fleet, leg.from.image, how, lap);
+      const { came } = await judge(rig, this.#fleet, image, how, lap);
       return { ...report, came, ok: true, kept: undefined };
     } catch (error) {
       const kept = await this.#keep(rig, leg, left, n, error);
@@ -122,8 +127,8 @@ export class Campaign implements AsyncDisposable {
     await writeFile(join(folder, 'why.txt'), `${why instanceof Error ? why.stack : why}\n`);
     await rig.saveTranscripts(folder);
     await rig.stop();
-    await copyFile(rig.vars, join(folder, 'vars-at-the-end.fd'));
-    const { disk } = await rig.disk(leg.from.image);
+    await rig.saveVars(folder);
+    const { disk } = await rig.disk(leg.from.saved.image);
     await disk.save(join(folder, 'at-the-end.img'));
     if (left) {
       disk.restore(left);
@@ -147,8 +152,8 @@ function legOf({ legs }: Scene, change: number): { leg: Leg; at: number } {
 
 /** @returns what it did to the disk */
 async function cutDuring(rig: Rig, leg: Leg, change: number): Promise<string> {
-  const machine = await rig.resume(leg.from);
-  const served = await rig.disk(leg.from.image);
+  const machine = await reach(rig, leg.from);
+  const served = await rig.disk(leg.from.saved.image);
   const cut = served.cutPowerAfter(change);
   // It fails with the machine; what it does without the cut, the dry run has shown.
   const acted = leg.act(machine).catch(() => {});

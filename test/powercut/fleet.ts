@@ -11,6 +11,7 @@ import type { Machine } from '../../src/host/machine.ts';
 import { SshLink } from '../../src/links/ssh/ssh-link.ts';
 import { sendUpdate } from '../../src/update/transfer/send.ts';
 import { buildApp } from '../firmware.ts';
+import type { Board } from './board.ts';
 
 export const BOOT = { timeoutMs: 240_000 };
 export const READY = /\[hearth\] ready /;
@@ -32,10 +33,12 @@ export interface Answer {
 /** The keys of one product, its firmware, and the ways to its devices: plain OpenSSH, and what `fw upload` does. */
 export class Fleet {
   readonly folder: string;
+  readonly #board: Board;
   readonly #firmware = new Map<string, Built>();
 
-  constructor(folder: string) {
+  constructor(folder: string, board: Board) {
     this.folder = folder;
+    this.#board = board;
     for (const name of ['update', 'login'])
       execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', `${folder}/${name}`]);
   }
@@ -44,7 +47,7 @@ export class Fleet {
     const line = async (name: string): Promise<string> =>
       (await readFile(`${this.folder}/${name}.pub`, 'utf8')).trim();
     const source = `import { run } from 'hearthfw';\nrun(() => void console.log('app ${version}'));\n`;
-    const built = await buildApp(source, 'x86_64', `${this.folder}/${version}`, {
+    const built = await buildApp(source, this.#board.target, `${this.folder}/${version}`, {
       ...{ version, update: { ...RULES, validate }, sshKeys: [await line('login')] },
       ...{ updateKeys: [await line('update')], signingKey: `${this.folder}/update` },
     });

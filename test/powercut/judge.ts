@@ -1,10 +1,11 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { planDisk } from '../../src/build/disk/plan.ts';
+import { type DiskPlan, planDisk } from '../../src/build/disk/plan.ts';
 import { loadTarget } from '../../src/build/targets.ts';
 import type { Machine } from '../../src/host/machine.ts';
 import { MiB } from '../../src/update/layout.ts';
 import { run } from '../real/disk-file.ts';
+import type { Board } from './board.ts';
 import { BOOT, type Fleet, onTrial, READY, validate } from './fleet.ts';
 import { FURTHER } from './life.ts';
 import type { DiskImage, Rig } from './rig.ts';
@@ -50,10 +51,10 @@ export async function judge(
   await fleet.listens(machine);
   lap('trial');
   await validate(fleet, machine, FURTHER);
-  if (how.grows) await filled(machine, await planOf(image));
+  if (how.grows) await filled(machine, rig.board, await planOf(rig.board, image));
   lap('validated');
   await machine.cutPower();
-  const { slots, preferred } = await wholeSlots(served);
+  const { slots, preferred } = await wholeSlots(served, rig.board.table);
   if (
     slots[preferred] !== FURTHER ||
     Object.values(slots).toSorted().join() !== [status.version, FURTHER].join()
@@ -65,20 +66,20 @@ export async function judge(
   return { came: `${status.version}${status.trial ? ' on trial' : ''}` };
 }
 
-async function planOf({ size }: DiskImage) {
-  return planDisk({ target: (await loadTarget('x86_64')).target, dataSize: DATA_SIZE, diskSize: size });
+async function planOf({ target }: Board, { size }: DiskImage) {
+  return planDisk({ target: (await loadTarget(target)).target, dataSize: DATA_SIZE, diskSize: size });
 }
 
 /** Waits until /data has taken the whole disk, and is mounted for writing. */
-async function filled(machine: Machine, { data }: Awaited<ReturnType<typeof planOf>>): Promise<void> {
+async function filled(machine: Machine, board: Board, { data }: DiskPlan): Promise<void> {
   // s_blocks_count, as the kernel has it in memory.
-  const blocks = 'od -An -tu4 -j 1028 -N 4 /dev/vda5';
+  const blocks = `od -An -tu4 -j 1028 -N 4 ${board.data}`;
   const least = (data.length - LEFT) / 4096;
   await machine.shell.text(`until [ $(${blocks}) -ge ${least} ]; do sleep 1; done; sync`, BOOT);
   const mounted = await machine.shell.text(
     `awk '$2 == "/data" { print $1, $3, substr($4, 1, 2) }' /proc/mounts`,
   );
-  if (mounted !== '/dev/vda5 ext4 rw') throw new Error(`/data is ${mounted}`);
+  if (mounted !== `${board.data} ext4 rw`) throw new Error(`/data is ${mounted}`);
 }
 
 /** After the cut, as the next boot would find it: the journal is replayed first. */
@@ -87,15 +88,16 @@ async function mustBeSound(rig: Rig, image: DiskImage, grows: boolean): Promise<
   await mkdir(folder, { recursive: true });
   const after = join(folder, 'disk.img');
   await (await rig.disk(image)).disk.save(after);
-  const { data } = await planOf(image);
+  const { data } = await planOf(rig.board, image);
   const partition = `${after}?offset=${data.offset}`;
   run('e2fsck', '-E', 'journal_only', partition);
   const check = run('e2fsck', '-f', '-n', partition);
   if (check.status !== 0) throw new Error(`/data is damaged: ${check.output}`);
   const { output } = run('dumpe2fs', '-h', partition);
   const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)$`, 'm').exec(output)?.[1]);
-  const table = run('sgdisk', '-v', after).output;
-  if (!table.includes('No problems found')) throw new Error(`the partition table is damaged: ${table}`);
+  const { command, good } = rig.board.tableCheck;
+  const table = run(...command, after).output;
+  if (!table.includes(good)) throw new Error(`the partition table is damaged: ${table}`);
   const length = field('Block count') * field('Block size');
   if (grows && !(length <= data.length && data.length - length <= LEFT))
     throw new Error(`/data has ${length} bytes of ${data.length}`);

@@ -6,8 +6,9 @@ import { MiB } from '../../src/update/layout.ts';
 import { BOOT, type Fleet, onTrial, READY, validate } from './fleet.ts';
 import type { DiskImage, Rig, Saved } from './rig.ts';
 
+/** A Raspberry Pi's model has cards of a power of two of bytes only. */
 const FIRST_SIZE = 1024 * MiB;
-const GROWN_SIZE = 1536 * MiB;
+const GROWN_SIZE = 2048 * MiB;
 export const OLD = '1.0.0';
 /** Validated by hand: any session would be the proof of being reachable that a trial waits for, also the one that reverts. */
 export const NEW = '1.1.0';
@@ -19,9 +20,15 @@ export type SceneName = (typeof SCENES)[number];
 
 type Act = (machine: Machine) => Promise<unknown>;
 
-/** A part of a scene. A machine was saved before each, so that nothing but what is cut is played again. */
+/** A machine as it was saved, and what it has done since: nothing, where it can be saved while it runs. */
+export interface Moment {
+  saved: Saved;
+  since: readonly Act[];
+}
+
+/** A part of a scene. Where a machine can be saved, it was saved before each, so that nothing but what is cut is played again. */
 export interface Leg {
-  from: Saved;
+  from: Moment;
   act: Act;
   /** Writes, trims and flushes in it, as the dry run counted them. */
   changes: number;
@@ -41,12 +48,21 @@ const STARTED = '[hearth] started hearthd';
 const started: Act = (machine) => machine.console.waitFor(STARTED, BOOT);
 const ready: Act = (machine) => machine.console.waitFor(READY, BOOT);
 
+/** A machine that is where one was once. */
+export async function reach(rig: Rig, { saved, since }: Moment): Promise<Machine> {
+  const machine = await rig.resume(saved);
+  for (const act of since) await act(machine);
+  return machine;
+}
+
 /** Of one product on one emulated board: it is played once without a cut, so that it can be played with cuts. */
 export class Life {
   readonly #fleet: Fleet;
   readonly #rig: Rig;
   readonly #say: (line: string) => void;
   readonly #scenes = new Map(SCENES.map((name) => [name, Promise.withResolvers<Scene>()]));
+  /** The last moment that was marked, the machine that goes on from there, and what it has done since. */
+  #marked: { moment: Moment; machine: Machine; since: Act[] } | undefined;
 
   constructor(fleet: Fleet, rig: Rig, say: (line: string) => void) {
     this.#fleet = fleet;
@@ -75,83 +91,105 @@ export class Life {
   }
 
   async #play(scenes: readonly SceneName[]): Promise<void> {
+    const last = Math.max(...scenes.map((name) => SCENES.indexOf(name)));
+    const ends = (name: SceneName): boolean => last < SCENES.indexOf(name);
     await mkdir(this.#rig.folder, { recursive: true });
     for (const version of [OLD, NEW, FURTHER])
       await this.#fleet.build(version, version === NEW ? 'manual' : 'auto');
+
     const first = { file: join(this.#rig.folder, 'first.img'), size: FIRST_SIZE };
     await writeImage(this.#fleet.firmware(OLD).path, first.file);
-    const machine = await this.#playFirstBoot(first);
-    const idle = scenes.includes('growth')
-      ? await this.#playGrowth(first, machine)
-      : await this.#rig.save(machine, first);
-    const last = Math.max(...scenes.map((name) => SCENES.indexOf(name)));
-    if (last < SCENES.indexOf('upload')) return;
-    const checking = await this.#playScene('upload', idle, [OLD], [(each) => this.#upload(each)]);
-    if (last < SCENES.indexOf('try')) return;
-    const trying = await this.#rig.save(checking, idle.image);
-    const onceMore = await this.#playScene(
-      'try',
-      trying,
-      [OLD, NEW],
-      [started, (each) => onTrial(each, NEW)],
-    );
-    if (last === SCENES.indexOf('try')) return;
-    await this.#fleet.listens(onceMore);
-    const trial = await this.#rig.save(onceMore, idle.image);
-    await this.#playScene('commit', trial, [OLD, NEW], [(each) => validate(this.#fleet, each, NEW)]);
+    const { disk } = await this.#rig.disk(first);
+    const off = { image: first, disk: disk.state(), vars: undefined, memory: undefined };
+    await this.#goTo({ saved: off, since: [] });
+    await this.#playScene('first boot', [OLD], [started, ready]);
+    if (scenes.includes('growth')) {
+      await this.#do((each) => this.#idle(each));
+      await this.#goTo({ saved: await this.#grow(first), since: [] });
+      const grown: Act = (each) => each.console.waitFor('[hearth] /data has grown with the disk', BOOT);
+      await this.#playScene('growth', [OLD], [started, grown]);
+    }
+    if (ends('upload')) return;
+    await this.#rest();
+    await this.#playScene('upload', [OLD], [(each) => this.#upload(each)]);
+    if (ends('try')) return;
+    await this.#playScene('try', [OLD, NEW], [started, (each) => onTrial(each, NEW)]);
+    if (ends('commit')) return;
+    await this.#do((each) => this.#fleet.listens(each));
+    const trial = await this.#mark();
+    await this.#playScene('commit', [OLD, NEW], [(each) => validate(this.#fleet, each, NEW)]);
+    if (ends('revert')) return;
+    await this.#goTo(trial);
     const revert: Act = async (each) => {
       await this.#fleet.must(each, 'revert');
       await started(each);
     };
-    if (last > SCENES.indexOf('commit')) await this.#playScene('revert', trial, [OLD, NEW], [revert, ready]);
+    await this.#playScene('revert', [OLD, NEW], [revert, ready]);
   }
 
-  async #playFirstBoot(image: DiskImage): Promise<Machine> {
-    const disk = (await this.#rig.disk(image)).disk.state();
-    const off = { image, disk, vars: undefined, memory: undefined };
-    const machine = await this.#playScene('first boot', off, [OLD], [started, ready]);
-    await this.#idle(machine);
-    return machine;
-  }
-
-  /** @returns the device afterwards, which has nothing to do */
-  async #playGrowth(before: DiskImage, first: Machine): Promise<Saved> {
-    await first.shell.send('kill -USR2 1');
-    const { reason } = await first.exited;
-    if (reason !== 'guest-shutdown') throw new Error(`it did not switch itself off: ${reason}`);
-    const image = { file: join(this.#rig.folder, 'grown.img'), size: GROWN_SIZE };
-    await (await this.#rig.disk(before)).disk.save(image.file);
-    const off = await this.#rig.saveOff(image);
-    const grown: Act = (each) => each.console.waitFor('[hearth] /data has grown with the disk', BOOT);
-    const machine = await this.#playScene('growth', off, [OLD], [started, grown]);
-    await this.#idle(machine);
-    return this.#rig.save(machine, image);
-  }
-
-  /** @returns the machine at the end of it */
-  async #playScene(
-    name: SceneName,
-    from: Saved,
-    allowed: readonly string[],
-    acts: readonly Act[],
-  ): Promise<Machine> {
-    const { disk } = await this.#rig.disk(from.image);
+  async #playScene(name: SceneName, allowed: readonly string[], acts: readonly Act[]): Promise<void> {
     const legs: Leg[] = [];
-    let saved = from;
-    let machine = await this.#rig.resume(from);
-    for (const [n, act] of acts.entries()) {
-      if (n > 0) {
-        saved = await this.#rig.save(machine, from.image);
-        machine = await this.#rig.resume(saved);
-      }
+    for (const act of acts) {
+      const from = await this.#mark();
+      const { disk } = await this.#rig.disk(from.saved.image);
       const before = disk.changes;
-      await act(machine);
-      legs.push({ from: saved, act, changes: disk.changes - before });
+      await this.#do(act);
+      legs.push({ from, act, changes: disk.changes - before });
     }
     const changes = legs.reduce((sum, leg) => sum + leg.changes, 0);
     this.#say(`${name}: ${changes} changes`);
     this.#scenes.get(name)?.resolve({ legs, changes, allowed });
-    return machine;
+  }
+
+  get #now() {
+    if (!this.#marked) throw new Error('it has not begun');
+    return this.#marked;
+  }
+
+  async #goTo(moment: Moment): Promise<void> {
+    this.#marked = { moment, machine: await reach(this.#rig, moment), since: [] };
+  }
+
+  async #do(act: Act): Promise<void> {
+    const { machine, since } = this.#now;
+    await act(machine);
+    since.push(act);
+  }
+
+  /** @returns now, to come back to */
+  async #mark(): Promise<Moment> {
+    const { moment, machine, since } = this.#now;
+    const { image } = moment.saved;
+    if (since.length === 0) return moment;
+    if (this.#rig.board.isSavable)
+      await this.#goTo({ saved: await this.#rig.save(machine, image), since: [] });
+    else this.#marked = { moment: { ...moment, since: [...moment.since, ...since] }, machine, since: [] };
+    return this.#now.moment;
+  }
+
+  /** It has nothing more to do, and what follows does not begin with what was. */
+  async #rest(): Promise<void> {
+    await this.#do((each) => this.#idle(each));
+    if (this.#rig.board.isSavable) return;
+    await this.#powerOff();
+    await this.#goTo({ saved: await this.#rig.saveOff(this.#now.moment.saved.image), since: [] });
+    await this.#do(ready);
+    await this.#do((each) => this.#idle(each));
+  }
+
+  async #powerOff(): Promise<void> {
+    const { machine } = this.#now;
+    await machine.shell.send('kill -USR2 1');
+    const { reason } = await machine.exited;
+    if (reason !== 'guest-shutdown') throw new Error(`it did not switch itself off: ${reason}`);
+  }
+
+  /** @returns the device, off, on a larger disk */
+  async #grow(before: DiskImage): Promise<Saved> {
+    await this.#powerOff();
+    const image = { file: join(this.#rig.folder, 'grown.img'), size: GROWN_SIZE };
+    await (await this.#rig.disk(before)).disk.save(image.file);
+    return this.#rig.saveOff(image);
   }
 
   /** It has made its host key, and has nothing more to do. */

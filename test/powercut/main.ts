@@ -1,11 +1,16 @@
-// The campaign: scripts/powercut N [SEED].
+// The campaign: scripts/powercut N [SEED] [--target rpi3].
+import { parseArgs } from 'node:util';
 import { temporaryFolder } from '../firmware.ts';
 import { Campaign, type CutReport } from './campaign.ts';
 import { SCENES } from './life.ts';
 import { describeCampaign, describeCut } from './report.ts';
 
-const count = Number(process.argv[2]);
-const seed = Number(process.argv[3] ?? Math.floor(Math.random() * 2 ** 31));
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { target: { type: 'string', default: 'x86_64' } },
+});
+const count = Number(positionals[0]);
+const seed = Number(positionals[1] ?? Math.floor(Math.random() * 2 ** 31));
 const jobs = Number(process.env.HEARTH_POWERCUT_JOBS ?? 1);
 const steady = process.env.HEARTH_POWERCUT_STEADY !== undefined;
 /** What the machines print, as well. */
@@ -13,7 +18,7 @@ const verbose = process.env.HEARTH_POWERCUT_VERBOSE !== undefined;
 const only = process.env.HEARTH_POWERCUT_SCENES?.split(',');
 const scenes = SCENES.filter((name) => only === undefined || only.includes(name));
 if (!(count > 0) || !Number.isSafeInteger(seed) || !(jobs >= 1) || scenes.length === 0) {
-  console.error('usage: scripts/powercut N [SEED]');
+  console.error('usage: scripts/powercut N [SEED] [--target x86_64|rpi3]');
   process.exit(2);
 }
 const began = performance.now();
@@ -21,9 +26,9 @@ const say = (line: string): void => {
   if (verbose || !line.startsWith(' '))
     console.log(`${Math.round((performance.now() - began) / 1000)} s: ${line}`);
 };
-console.log(`${count} cuts, seed ${seed}, ${jobs} at a time`);
+console.log(`${count} cuts on ${values.target}, seed ${seed}, ${jobs} at a time`);
 await using folder = await temporaryFolder();
-await using campaign = new Campaign({ folder: folder.path, seed, jobs, steady, say });
+await using campaign = new Campaign({ folder: folder.path, target: values.target, seed, jobs, steady, say });
 const list = Array.from({ length: count }, (_, n) => scenes[n % scenes.length] ?? 'upload');
 const done: CutReport[] = [];
 const reports = campaign.start(list).map(async (each, n) => {

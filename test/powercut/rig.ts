@@ -5,6 +5,7 @@ import type { DiskState } from '../../src/host/nbd/power-loss-disk.ts';
 import { ServedDisk } from '../../src/host/nbd/served-disk.ts';
 import type { Qmp } from '../../src/host/qemu/qmp.ts';
 import { startMachine } from '../../src/host/start.ts';
+import type { Board } from './board.ts';
 
 /** What a disk begins as. */
 export interface DiskImage {
@@ -26,7 +27,8 @@ export interface Saved {
 /** Where machines run, one at a time, and where they are saved. Rigs share what was saved, and nothing else. */
 export class Rig implements AsyncDisposable {
   readonly folder: string;
-  readonly vars: string;
+  readonly board: Board;
+  readonly #vars: string;
   /** Decides what a power cut does to the disk. */
   random: () => number = Math.random;
   readonly #accelerator: 'steady' | 'auto';
@@ -40,18 +42,19 @@ export class Rig implements AsyncDisposable {
    * @param folder made; a short path, for there are sockets in it
    * @param steady whether the machines' clocks go by what they do: for a computer that has much else to do
    */
-  constructor(folder: string, steady: boolean, say: (line: string) => void) {
+  constructor(folder: string, board: Board, steady: boolean, say: (line: string) => void) {
     this.folder = folder;
+    this.board = board;
     this.#accelerator = steady ? 'steady' : 'auto';
     this.#say = say;
-    this.vars = join(folder, 'vars.fd');
+    this.#vars = join(folder, 'vars.fd');
   }
 
   /** Switches a machine on, with the UEFI variables as they are. */
   async start(served: ServedDisk, incoming = false): Promise<Machine> {
     await this.stop();
     const machine = await startMachine({
-      ...{ emulator: 'q35', disk: served, workDir: this.folder, varsFile: this.vars },
+      ...{ emulator: this.board.emulator, disk: served, workDir: this.folder, varsFile: this.#vars },
       ...{ accelerator: this.#accelerator, cpus: 1, forwards: [{ host: 0, guest: 22 }], incoming },
     });
     this.#machine = machine;
@@ -66,20 +69,29 @@ export class Rig implements AsyncDisposable {
     await qmp.execute('stop');
     const folder = join(this.folder, `saved-${++this.#saved}`);
     await mkdir(folder, { recursive: true });
-    const saved = { vars: join(folder, 'vars.fd'), memory: join(folder, 'memory') };
+    const memory = join(folder, 'memory');
     await qmp.execute('migrate-set-parameters', { 'max-bandwidth': 2 ** 40 });
-    await migrated(qmp, () => qmp.execute('migrate', { uri: `file:${saved.memory}` }));
+    await migrated(qmp, () => qmp.execute('migrate', { uri: `file:${memory}` }));
     const disk = (await this.disk(image)).disk.state();
-    await copyFile(this.vars, saved.vars);
+    const vars = await this.saveVars(folder);
     await machine.stop();
-    return { image, disk, ...saved };
+    return { image, disk, vars, memory };
   }
 
   /** A machine that was switched off, as it is now. */
   async saveOff(image: DiskImage): Promise<Saved> {
-    const vars = join(this.folder, `vars-${++this.#saved}.fd`);
-    await copyFile(this.vars, vars);
-    return { image, disk: (await this.disk(image)).disk.state(), vars, memory: undefined };
+    const folder = join(this.folder, `saved-${++this.#saved}`);
+    await mkdir(folder, { recursive: true });
+    const { disk } = await this.disk(image);
+    return { image, disk: disk.state(), vars: await this.saveVars(folder), memory: undefined };
+  }
+
+  /** @returns a copy of the UEFI variables; undefined where there are none */
+  async saveVars(folder: string): Promise<string | undefined> {
+    if (this.board.emulator === 'raspi3b') return undefined;
+    const vars = join(folder, 'vars.fd');
+    await copyFile(this.#vars, vars);
+    return vars;
   }
 
   /** A machine as it was saved: it goes on, or is switched on. */
@@ -88,8 +100,8 @@ export class Rig implements AsyncDisposable {
     const served = await this.disk(image);
     served.disk.restore(disk);
     this.#transcripts = [];
-    await rm(this.vars, { force: true });
-    if (vars !== undefined) await copyFile(vars, this.vars);
+    await rm(this.#vars, { force: true });
+    if (vars !== undefined) await copyFile(vars, this.#vars);
     if (memory === undefined) return this.start(served);
     const machine = await this.start(served, true);
     const { qmp } = machine;

@@ -13,8 +13,8 @@ export interface WholeSlots {
   preferred: Slot;
 }
 
-/** What a PC's disk holds, every byte of both slots hashed. It throws where one is not whole. */
-export async function wholeSlots(served: ServedDisk): Promise<WholeSlots> {
+/** What a disk holds, every byte of both slots hashed. It throws where one is not whole. */
+export async function wholeSlots(served: ServedDisk, table: 'gpt' | 'mbr'): Promise<WholeSlots> {
   const readOnly = async (): Promise<never> => {
     throw new Error('it is only looked at');
   };
@@ -25,7 +25,7 @@ export async function wholeSlots(served: ServedDisk): Promise<WholeSlots> {
     write: readOnly,
     flush: readOnly,
   };
-  const places = findPlaces(disk, 'gpt');
+  const places = findPlaces(disk, table);
   const preferred = places.switch.slot(served.readAt(places.switch.offset, SECTOR));
   if (!preferred) throw new Error('no slot is preferred');
   const whole = (slot: Slot) => wholeSlot(new SlotStore(disk, slot, places.slots[slot]));

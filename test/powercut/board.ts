@@ -1,0 +1,39 @@
+import type { Emulator } from '../../src/build/emulator.ts';
+
+/** What an emulated board is, to who cuts its power. */
+export interface Board {
+  target: string;
+  emulator: Emulator;
+  /** Whether QEMU can save it while it runs; it cannot with a usb-net, the only network card of a Raspberry Pi's model. */
+  isSavable: boolean;
+  table: 'gpt' | 'mbr';
+  /** What looks whether the partition table is valid: it is, when it ends well and says no more than that. */
+  tableCheck: { command: readonly [string, ...string[]]; good: string };
+  /** Where /data is. */
+  data: string;
+}
+
+const BOARDS: Record<string, Board> = {
+  x86_64: {
+    target: 'x86_64',
+    emulator: 'q35',
+    isSavable: true,
+    table: 'gpt',
+    tableCheck: { command: ['sgdisk', '-v'], good: 'No problems found' },
+    data: '/dev/vda5',
+  },
+  rpi3: {
+    target: 'rpi3',
+    emulator: 'raspi3b',
+    isSavable: false,
+    table: 'mbr',
+    tableCheck: { command: ['sfdisk', '--verify'], good: 'No errors detected' },
+    data: '/dev/mmcblk0p7',
+  },
+};
+
+export function boardOf(target: string): Board {
+  const board = BOARDS[target];
+  if (!board) throw new Error(`no board for ${target}; there are ${Object.keys(BOARDS).join(' and ')}`);
+  return board;
+}
