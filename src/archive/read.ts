@@ -62,7 +62,7 @@ export async function* readFirmware(
   }
 }
 
-/** Chunks that are verified at a time, each by a thread of its own. */
+/** Chunks that are verified at a time: one is hashed while others are decoded by other threads. */
 export const UNPACKED_AT_ONCE = 3;
 
 async function* readPayload(

@@ -13,7 +13,7 @@ export interface InstallationParts {
   runningHead: Head | undefined;
 }
 
-/** Chunks that are read and hashed at a time: a disk is never waited for and idle, and each is hashed by a thread of its own. */
+/** Chunks that are read, or hashed, at a time: a disk is never waited for and idle. */
 const READ_AHEAD = 4;
 
 /**

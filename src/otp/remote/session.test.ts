@@ -16,6 +16,11 @@ let abandoned = Promise.withResolvers<void>();
 /** What `pieces` has read. */
 let inPieces: Buffer[] = [];
 
+/** What `slow` waits for before it reads on. */
+let readOn = Promise.withResolvers<void>();
+
+const LONG = 8_000_000;
+
 /** Verbs as small as can be: what a session gives them, and what it makes of their end. */
 const VERBS: Record<string, Verb> = {
   echo: async ({ input, output, errorOutput }) => {
@@ -31,6 +36,14 @@ const VERBS: Record<string, Verb> = {
       await new Promise(setImmediate);
     }
     return 0;
+  },
+  slow: async ({ input }) => {
+    let length = 0;
+    for await (const piece of input) {
+      length += piece.length;
+      await readOn.promise;
+    }
+    return length === LONG ? 0 : 1;
   },
   size: async ({ output }) => {
     await once(output, 'resize');
@@ -53,6 +66,8 @@ const VERBS: Record<string, Verb> = {
 
 interface Client {
   socket: Socket;
+  /** Its other end. */
+  served: Socket;
   session: Session;
   ask(verb: string): void;
   /** All that came, once the session has ended. */
@@ -79,6 +94,7 @@ async function connect(): Promise<Client> {
   const closed = once(socket, 'close');
   return {
     socket,
+    served,
     session,
     ask: (verb) =>
       void socket.write(
@@ -121,6 +137,17 @@ test('input that is iterated comes piece by piece, uncopied, in order and to its
   expect(Buffer.concat(inPieces).equals(long)).toBe(true);
   // A socket is read by 64 KiB: nothing was put together.
   expect(Math.max(...inPieces.map(({ length }) => length))).toBeLessThanOrEqual(65_536);
+});
+
+test('who iterates slowly slows the client: no more waits here than a little', async () => {
+  readOn = Promise.withResolvers<void>();
+  const { socket, served, ask, answer } = await connect();
+  ask('slow');
+  socket.write(Buffer.concat([encodeStream(FRAME.input, Buffer.alloc(LONG)), encodeFrame(FRAME.input)]));
+  await expect.poll(() => served.isPaused(), { timeout: 30_000 }).toBe(true);
+  expect(served.bytesRead).toBeLessThan(1_000_000);
+  readOn.resolve();
+  expect(await answer()).toMatchObject({ status: 0 });
 });
 
 test('the size of the terminal, and its changes', async () => {

@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net';
 import { Readable, Writable } from 'node:stream';
-import { finished } from 'node:stream/promises';
 import { encodeStream, type FrameType } from './frame.ts';
 import type { Size } from './request.ts';
 
@@ -39,9 +38,17 @@ export class Outlet extends Writable {
   }
 }
 
+/** What may wait for who iterates before the client is slowed down. */
+const MOST_UNREAD_BYTES = 256 * 1024;
+
 /** The client's standard input. What nobody reads is left in the socket. */
 export class Inlet extends Readable {
   readonly #socket: Socket;
+  #over = false;
+  /** What has come for who iterates. */
+  #pieces: Buffer[] | undefined;
+  #unread = 0;
+  #wake = (): void => {};
 
   constructor(socket: Socket) {
     super();
@@ -52,28 +59,32 @@ export class Inlet extends Readable {
     this.#socket.resume();
   }
 
-  /** Piece by piece, as they came: a Readable's own iterator first copies all that waits into one. */
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#wake();
+    done(error);
+  }
+
+  /**
+   * Piece by piece, as they came, and past all that a Readable does for each, which is a tenth of an upload's work; its own
+   * iterator would copy all that waits into one besides.
+   */
   override async *[Symbol.asyncIterator](): NodeJS.AsyncIterator<Buffer> {
-    let waiting: Buffer[] = [];
-    let wake = (): void => {};
-    const ended = finished(this, { writable: false }).finally(() => wake());
-    ended.catch(() => {});
-    this.on('data', (piece: Buffer) => {
-      waiting.push(piece);
-      this.pause();
-      wake();
-    });
+    const before: Buffer | null = this.read();
+    this.#pieces = before ? [before] : [];
     try {
-      while (!this.readableEnded && !this.destroyed) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-          this.resume();
-        });
-        const pieces = waiting;
-        waiting = [];
+      while (!this.destroyed) {
+        const pieces = this.#pieces;
+        this.#pieces = [];
+        this.#unread = 0;
         yield* pieces;
+        if (this.#pieces.length > 0) continue;
+        if (this.#over) return;
+        const more = new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+        this.#socket.resume();
+        await more;
       }
-      await ended;
     } finally {
       this.destroy();
     }
@@ -81,7 +92,17 @@ export class Inlet extends Readable {
 
   /** Undefined: there is no more. */
   deliver(bytes: Buffer | undefined): void {
-    if (this.readableEnded || this.destroyed) return;
-    if (!this.push(bytes ?? null) && bytes !== undefined) this.#socket.pause();
+    if (this.#over || this.destroyed) return;
+    this.#over = bytes === undefined;
+    if (!this.#pieces) {
+      if (!this.push(bytes ?? null) && bytes !== undefined) this.#socket.pause();
+      return;
+    }
+    if (bytes) {
+      this.#pieces.push(bytes);
+      this.#unread += bytes.length;
+      if (this.#unread > MOST_UNREAD_BYTES) this.#socket.pause();
+    }
+    this.#wake();
   }
 }
