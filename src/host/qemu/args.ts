@@ -155,8 +155,14 @@ function machineType(machine: 'q35' | 'virt', accelerator: Accelerator): string 
 
 function cpu(machine: 'q35' | 'virt', accelerator: Accelerator): string {
   if (accelerator.kind === 'kvm') return 'host';
-  return machine === 'q35' ? 'max' : 'cortex-a72';
+  return machine === 'q35' ? PC_CPU : 'cortex-a72';
 }
+
+/**
+ * All that QEMU emulates, but it does not say that `rep movsb` and `rep stosb` are fast (ERMS, FSRM): kernel and libc would copy
+ * by them, which is byte by byte here. A boot costs a tenth less.
+ */
+const PC_CPU = 'max,erms=off,fsrm=off';
 
 /** As a file name of a -drive option, which knows no server but as a URI. */
 function fileName(disk: DiskSource): string {
