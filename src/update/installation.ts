@@ -13,8 +13,8 @@ export interface InstallationParts {
   runningHead: Head | undefined;
 }
 
-/** Chunks that are read, or hashed, at a time: a disk is never waited for and idle. */
-const READ_AHEAD = 4;
+/** Chunks that are asked for at a time, of a MiB at most: as one read of the disk holds four, the next read is there when one ends. */
+const READ_AHEAD = 8;
 
 /**
  * The way of one firmware into the inactive slot. Nothing is journalled: which chunks are there already is found by reading
