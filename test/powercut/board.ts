@@ -6,6 +6,8 @@ export interface Board {
   emulator: Emulator;
   /** Whether QEMU can save it while it runs; it cannot with a usb-net, the only network card of a Raspberry Pi's model. */
   isSavable: boolean;
+  /** Whether it gets whole firmware, too, and not only differences: through a usb-net one takes many minutes. */
+  getsFiles: boolean;
   table: 'gpt' | 'mbr';
   /** What looks whether the partition table is valid: it is, when it ends well and says no more than that. */
   tableCheck: { command: readonly [string, ...string[]]; good: string };
@@ -18,6 +20,7 @@ const BOARDS: Record<string, Board> = {
     target: 'x86_64',
     emulator: 'q35',
     isSavable: true,
+    getsFiles: true,
     table: 'gpt',
     tableCheck: { command: ['sgdisk', '-v'], good: 'No problems found' },
     data: '/dev/vda5',
@@ -26,6 +29,7 @@ const BOARDS: Record<string, Board> = {
     target: 'rpi3',
     emulator: 'raspi3b',
     isSavable: false,
+    getsFiles: false,
     table: 'mbr',
     tableCheck: { command: ['sfdisk', '--verify'], good: 'No errors detected' },
     data: '/dev/mmcblk0p7',

@@ -111,7 +111,11 @@ export class Campaign implements AsyncDisposable {
       const { image } = leg.from.saved;
       left = (await rig.disk(image)).disk.state();
       lap('to the cut');
-      const how = { allowed: scene.allowed, asFile: n % AS_FILE === 0, grows: GROWING.has(name) };
+      const how = {
+        allowed: scene.allowed,
+        asFile: rig.board.getsFiles && n % AS_FILE === 0,
+        grows: GROWING.has(name),
+      };
       const { came } = await judge(rig, this.#fleet, image, how, lap);
       return { ...report, came, ok: true, kept: undefined };
     } catch (error) {

@@ -86,14 +86,20 @@ export class Fleet {
     return answer;
   }
 
-  /** Sends a firmware as `fw upload` does: what the device lacks, as differences to what runs there. */
-  async send(machine: Machine, version: string): Promise<void> {
+  /**
+   * Sends a firmware as `fw upload` does: what the device lacks, as differences to what runs there.
+   * @param onChecked told the share of the slot that was read back
+   */
+  async send(machine: Machine, version: string, onChecked?: (share: number) => void): Promise<void> {
     const link = new SshLink(`127.0.0.1:${machine.portOf(22)}`, { extra: ['-F', 'none', ...this.#options] });
     const session = link.open(['update', '--frames']);
     void machine.exited.then(() => session.close());
     const fw = await this.#open(version);
     try {
-      await sendUpdate(fw, session, { findOld: (uuid) => this.#find(uuid) });
+      await sendUpdate(fw, session, {
+        findOld: (uuid) => this.#find(uuid),
+        onProgress: ({ done, total }) => onChecked?.(done / total),
+      });
     } finally {
       session.close();
       await fw.close();

@@ -105,9 +105,17 @@ describe('a disk that is served', () => {
     expect(blocks).not.toContain('ignore flushes');
     expect(served.complaints).toEqual([]);
   });
+
+  test('is written through by a Raspberry Pi, whose card has no cache', async () => {
+    const args = piArgs({ ...(await pi()), disk: served });
+    const blocks = await monitor('qemu-system-aarch64', args, 'info block');
+    expect(blocks).toContain(served.socket);
+    expect(blocks).toMatch(/Cache mode: +writethrough/);
+    expect(served.complaints).toEqual([]);
+  });
 });
 
-test('a Raspberry Pi 3, as QEMU understands it', async () => {
+async function pi(): Promise<PiHardware> {
   const file = async (name: string, bytes: Uint8Array): Promise<string> => {
     const path = join(folder, name);
     await writeFile(path, bytes);
@@ -116,11 +124,10 @@ test('a Raspberry Pi 3, as QEMU understands it', async () => {
   const root: FdtNode = { name: '', properties: new Map(), children: [] };
   setU32s(root, '#address-cells', 1);
   setU32s(root, '#size-cells', 1);
-  const dtb = writeFdt({ root, reservations: [], bootCpu: 0 });
-  const hardware: PiHardware = {
+  return {
     kernel: await file('kernel', new Uint8Array(4096)),
     initrd: await file('initrd', new Uint8Array(512)),
-    dtb: await file('tree.dtb', dtb),
+    dtb: await file('tree.dtb', writeFdt({ root, reservations: [], bootCpu: 0 })),
     cmdline: 'console=ttyS1,115200 root=/dev/ram0',
     log: join(folder, 'qemu.log'),
     disk,
@@ -129,7 +136,10 @@ test('a Raspberry Pi 3, as QEMU understands it', async () => {
     forwards: [{ host: 0, guest: 22 }],
     extra: ['-device', 'tmp105,bus=i2c-bus.1,address=0x48'],
   };
-  const tree = await deviceTree('qemu-system-aarch64', piArgs(hardware));
+}
+
+test('a Raspberry Pi 3, as QEMU understands it', async () => {
+  const tree = await deviceTree('qemu-system-aarch64', piArgs(await pi()));
   expect(tree).toContain('dev: sd-card,');
   expect(tree).toContain('dev: usb-net,');
   expect(tree).toContain('dev: tmp105,');
