@@ -97,7 +97,7 @@ async function mustBeSound(rig: Rig, image: DiskImage, grows: boolean): Promise<
   const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)$`, 'm').exec(output)?.[1]);
   const { command, good } = rig.board.tableCheck;
   const table = run(...command, after).output;
-  if (!table.includes(good)) throw new Error(`the partition table is damaged: ${table}`);
+  if (!good.test(table)) throw new Error(`the partition table is damaged: ${table}`);
   const length = field('Block count') * field('Block size');
   if (grows && !(length <= data.length && data.length - length <= LEFT))
     throw new Error(`/data has ${length} bytes of ${data.length}`);
