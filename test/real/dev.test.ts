@@ -73,30 +73,37 @@ function dev(on: SshDevice, more: string[] = []) {
   if (!child.stdout) throw new Error('it has no output');
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   /** The next one that is so; what came before it is passed over. */
-  const next = async (event: string, fields: object = {}): Promise<Event> => {
+  const next = async (event: string, isIt: (one: Event) => boolean = () => true): Promise<Event> => {
     for (;;) {
       const { value, done } = await lines.next();
       if (done) throw new Error(`fw has ended: ${JSON.stringify(events, null, 1)}`);
       const one = JSON.parse(value) as Event;
       events.push(one);
-      if (one.event === event && Object.entries(fields).every(([key, is]) => one[key] === is)) return one;
+      if (one.event === event && isIt(one)) return one;
     }
   };
-  return { child, events, next };
+  /** The app has come up, and has printed this line: what it prints and its health come by two ways, in either order. */
+  const up = async (line: string): Promise<Event> => {
+    const before = events.length;
+    const isSaid = (): boolean => events.slice(before).some((one) => one.line === line);
+    const healthy = await next('healthy');
+    if (!isSaid()) await next('output', isSaid);
+    return healthy;
+  };
+  return { child, events, next, up };
 }
 
 describe('fw dev', () => {
   test('runs what is saved on the device, shows what it prints, and leaves it running', async () => {
     source("run(() => console.log('one:', config().greeting));");
     await using on = await device();
-    const { child, events, next } = dev(on);
+    const { child, events, next, up } = dev(on);
     expect(await next('connected')).toMatchObject({ product: 'hello', version: '1.1.0', target: 'rpi3' });
-    await next('output', { line: 'one: good morning' });
-    expect(await next('healthy')).toMatchObject({ total: expect.any(Number), push: expect.any(Number) });
+    const healthy = await up('one: good morning');
+    expect(healthy).toMatchObject({ total: expect.any(Number), push: expect.any(Number) });
 
     source("run(() => console.log('two:', config().greeting));");
-    await next('output', { line: 'two: good morning' });
-    await next('healthy');
+    await up('two: good morning');
     // The app before it was asked to stop, and did.
     expect(events.some(({ line }) => String(line).includes('stopping: hearthd asked'))).toBe(true);
 
