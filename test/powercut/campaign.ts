@@ -62,8 +62,11 @@ export class Campaign implements AsyncDisposable {
     this.#life = new Life(this.#fleet, first, say);
   }
 
-  /** Begins to cut. Each report comes when it is made; all are rejected where the life does not go on even without a cut. */
-  start(scenes: readonly SceneName[]): Promise<CutReport>[] {
+  /**
+   * Begins to cut. Each report comes when it is made; all are rejected where the life does not go on even without a cut.
+   * @param before cuts of this campaign that were made earlier: these go on behind them
+   */
+  start(scenes: readonly SceneName[], before = 0): Promise<CutReport>[] {
     const reports = scenes.map(() => Promise.withResolvers<CutReport>());
     const fail = (error: unknown): void => {
       for (const { reject } of reports) reject(error);
@@ -73,7 +76,7 @@ export class Campaign implements AsyncDisposable {
       while (next < scenes.length) {
         const n = next++;
         const scene = scenes[n];
-        if (scene !== undefined) reports[n]?.resolve(await this.#cut(rig, scene, n));
+        if (scene !== undefined) reports[n]?.resolve(await this.#cut(rig, scene, before + n));
       }
     };
     const played = this.#life.play(scenes);
