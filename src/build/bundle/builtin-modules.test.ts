@@ -10,7 +10,7 @@ const modules = {};
 for (const name of require('node:module').builtinModules) {
   if (name.startsWith('_')) continue;
   const names = Object.keys(process.getBuiltinModule(name) ?? {}).sort();
-  modules[name.replace(/^node:/, '')] = names.filter((each) => each !== 'default' && /^[\\w$]+$/.test(each));
+  modules[name] = names.filter((each) => each !== 'default' && /^[\\w$]+$/.test(each));
 }
 console.log(JSON.stringify(modules, null, 1).replaceAll('\\n  ', ' ').replaceAll('\\n ]', ' ]'));
 `;

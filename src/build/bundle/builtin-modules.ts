@@ -3,9 +3,11 @@ import type { Plugin } from 'esbuild';
 
 const NAME = 'builtin';
 
-/** What the modules of the pinned Node export: by module, without `node:`. builtin-modules.test.ts makes it, and compares. */
-const EXPORTS: Readonly<Record<string, readonly string[]>> = JSON.parse(
-  readFileSync(new URL('../../../bin/node-exports.json', import.meta.url), 'utf8'),
+/** What the modules of the pinned Node export, by the name that Node lists them by. builtin-modules.test.ts makes it, and compares. */
+const EXPORTS = new Map(
+  Object.entries<readonly string[]>(
+    JSON.parse(readFileSync(new URL('../../../bin/node-exports.json', import.meta.url), 'utf8')),
+  ),
 );
 
 /**
@@ -29,8 +31,9 @@ export function builtinModules(): Plugin {
   };
 }
 
+/** `fs` is Node's with and without `node:`; `node:sqlite` is so only with it, and `sqlite` a package. */
 function exportsOf(path: string): readonly string[] | undefined {
-  return EXPORTS[path.replace(/^node:/, '')];
+  return EXPORTS.get(path) ?? EXPORTS.get(path.replace(/^node:/, ''));
 }
 
 /** Each is asked for on its own, so that what nobody imports is left out. */

@@ -78,7 +78,7 @@ describe('an app', () => {
           import { createServer } from 'node:http';
           import * as path from 'path';
           import fs, { existsSync } from 'node:fs';
-          const loaded = (name: string) => (process as any).moduleLoadList.some((each: string) => each.includes(name));
+          const loaded = (name: string) => process.moduleLoadList.some((each) => each.includes(name));
           console.log(typeof createServer, path.join('a', 'b'), fs.existsSync === existsSync);
           console.log(loaded('undici'), loaded('NativeModule dgram'));
           await import('./later.ts');
@@ -89,6 +89,24 @@ describe('an app', () => {
       HOST,
     );
     expect(run(bundle)).toBe('function a/b true\nfalse false\nfunction\ntrue\n');
+  });
+
+  test("takes packages whose names look like those of Node's modules for packages", async () => {
+    // Node's own are node:sqlite and node:test only.
+    const names = ['sqlite', 'test', 'constructor'];
+    const files = Object.fromEntries(
+      names.flatMap((name) => [
+        [
+          `node_modules/${name}/package.json`,
+          `{"name":"${name}","version":"1.0.0","type":"module","main":"m.js"}`,
+        ],
+        [`node_modules/${name}/m.js`, `export const mine = '${name}';`],
+      ]),
+    );
+    const imports = names.map((name, n) => `import { mine as m${n} } from '${name}';`).join('\n');
+    const app = `${imports}\nimport { DatabaseSync } from 'node:sqlite';\nconsole.log(m0, m1, m2, typeof DatabaseSync);\n`;
+    const bundle = await bundleApp(project({ 'src/app.ts': app, ...files }), HOST);
+    expect(run(bundle)).toBe('sqlite test constructor function\n');
   });
 
   test('evaluates a module of the device before all else', async () => {
