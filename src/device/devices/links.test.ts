@@ -98,10 +98,15 @@ test('disks and their partitions: USB, NVMe, SD card, virtio', () => {
   inClass('block', 'devices/pci0000:00/virtio1/block/vda');
   device('devices/pci0000:00/virtio2/block/vdb', { serial: '' });
   inClass('block', 'devices/pci0000:00/virtio2/block/vdb');
+  // One that could have several controllers belongs to none of them.
+  device('devices/virtual/nvme-subsystem/nvme-subsys0', { serial: 'T4Y', model: 'Disk 980' });
+  device('devices/virtual/nvme-subsystem/nvme-subsys0/nvme1n1', { size: '1' });
+  inClass('block', 'devices/virtual/nvme-subsystem/nvme-subsys0/nvme1n1');
   createLinks(sys, dev).addAll();
   expect(names('disk/by-id')).toEqual([
     'mmc-SL16G_0x1f2e',
     'nvme-Disk_970_S3X-part2',
+    'nvme-Disk_980_T4Y',
     'usb-SanDisk_Ultra_4C530-0:1',
     'usb-SanDisk_Ultra_4C530-0:1-part1',
     'virtio-hearth0',

@@ -72,8 +72,7 @@ export function createLinks(sys = '/sys', dev = '/dev'): Links {
   };
 }
 
-/** Places below /sys, as the kernel makes them. */
-const HARDWARE = /\/devices\/(?!virtual\/)/;
+/** In the place that the kernel gives a device below /sys: it hangs on a USB bus. */
 const USB = /\/usb\d+\//;
 
 function stableName(sys: string, subsystem: LinkedSubsystem, kernelName: string): string | undefined {
@@ -86,7 +85,6 @@ function stableName(sys: string, subsystem: LinkedSubsystem, kernelName: string)
     return undefined;
   }
   // A hundred consoles and built-in ports are looked at while the app waits: where they lie says that they have no such name.
-  if (!HARDWARE.test(path)) return undefined;
   if (subsystem === 'tty') return USB.test(path) ? serialName(sysDevice(sys, path)) : undefined;
   const partition = readAttribute(`${path}/partition`);
   const disk = partition === undefined ? path : dirname(path);
