@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 
-/** A Raspberry Pi 3 takes a millisecond for it. */
+/** Small: nothing else of hearthd has its turn meanwhile. */
 const SLICE = 64 * 1024;
 
 /**
