@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { file, insert } from '../../src/build/tree.ts';
 import type { DirNode } from '../../src/formats/tree.ts';
 import { changedRoot } from './damage.ts';
 import { BOOT, type Device, READY } from './device.ts';
@@ -38,6 +39,9 @@ export async function badLater({ device, build }: Scene): Promise<Outcome> {
   return { boots: device.boots - boots, reason: `app failed: ${bad.app.reason}` };
 }
 
+/** What the kernel reads of a program before it runs it. */
+const ELF_HEADERS = 4096;
+
 type Ruin = (root: DirNode) => void | Promise<void>;
 
 /** Dies at once, until somebody mends it. */
@@ -47,8 +51,11 @@ const noHearthd: Ruin = (root) =>
     HEARTHD,
     "import { existsSync as isThere } from 'node:fs';\nif (!isThere('/run/mended')) throw new Error('no hearth');\n",
   );
-const noHeart: Ruin = (root) => {
-  fileAt(root, 'usr/sbin/heart').mode = 0o644;
+/** It would still be executed, and end at once: zeros are where its instructions were. */
+const badHeart: Ruin = async (root) => {
+  const heart = fileAt(root, 'usr/sbin/heart');
+  const bytes = await heart.content.read();
+  insert(root, 'usr/sbin/heart', file(Buffer.from(bytes).fill(0, ELF_HEADERS), heart.mode));
 };
 
 /** S10: says so, tries in a bounded way, and has a shell for whoever comes. */
@@ -58,7 +65,7 @@ export const bothBad = (scene: Scene): Promise<Outcome> =>
 
 /** S10: a root that is not entered has no rescue: that of the other slot has to do. */
 export const noRootAndBad = (scene: Scene): Promise<Outcome> =>
-  ruined(scene, { preferred: noHeart, other: noHearthd, boots: 'ppppopo' });
+  ruined(scene, { preferred: badHeart, other: noHearthd, boots: 'ppppopo' });
 
 /** Both slots are what they were, but for what is ruined: as if their roots had gone bad on the disk. */
 async function ruined(

@@ -166,7 +166,7 @@ export const CASES: readonly Case[] = [
   { name: 'S10', title: 'both slots are bad', slow: true, last: true, play: bothBad },
   {
     name: 'S10-no-root',
-    title: 'one slot cannot be entered, the other one is bad',
+    title: 'the heart of one slot is damaged, the other slot is bad',
     ...{ slow: true, last: true, play: noRootAndBad },
   },
 ];

@@ -115,14 +115,10 @@ static char **parse(struct exec *e, char **argv) {
   for (; *argv && strcmp(*argv, "--") != 0; argv++) {
     char *option = *argv;
     long long number;
-    if (strcmp(option, "--setsid") == 0) {
-      e->session = true;
-      continue;
-    }
-    if (strcmp(option, "--no-new-privs") == 0) {
-      e->no_new_privs = true;
-      continue;
-    }
+    bool session = strcmp(option, "--setsid") == 0, no_new_privs = strcmp(option, "--no-new-privs") == 0;
+    e->session |= session;
+    e->no_new_privs |= no_new_privs;
+    if (session || no_new_privs) continue;
     char *value = argv[1];
     if (!value || strcmp(value, "--") == 0) fail("option", option, "unknown, or its value is missing");
     argv++;

@@ -30,8 +30,7 @@ static int open_disk(const struct record *record) {
 static void mix_seed(const uint8_t *seed) {
   int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
   if (fd < 0) return;
-  ssize_t ignored = write(fd, seed, SEED_SIZE);
-  (void)ignored;
+  if (write(fd, seed, SEED_SIZE) < 0) say("cannot mix the seed in: %s", strerror(errno));
   close(fd);
 }
 

@@ -67,17 +67,12 @@ static void again(struct supervised *s, int64_t now) {
 }
 
 static void start(struct supervised *s, int64_t now) {
-  int pair[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
-    say("cannot start %s: %s", s->name, strerror(errno));
-    again(s, now);
-    return;
-  }
-  pid_t pid = fork();
+  int pair[2] = {-1, -1};
+  pid_t pid = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 ? -1 : fork();
   if (pid == 0) become(s, pair[1]);
-  close(pair[1]);
+  if (pair[1] >= 0) close(pair[1]);
   /* Only our end: whoever fills it by not reading must not stop heart. */
-  fcntl(pair[0], F_SETFL, O_NONBLOCK);
+  if (pair[0] >= 0) fcntl(pair[0], F_SETFL, O_NONBLOCK);
   link_init(&s->link, pair[0], pair[0]);
   if (pid < 0) {
     say("cannot start %s: %s", s->name, strerror(errno));
