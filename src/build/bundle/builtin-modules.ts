@@ -19,11 +19,14 @@ export function builtinModules(): Plugin {
   return {
     name: NAME,
     setup(context) {
-      context.onResolve({ filter: /^[a-z][a-z0-9_:/]*$/ }, ({ path, kind }) =>
-        kind === 'import-statement' && exportsOf(path)
+      context.onResolve({ filter: /^[a-z][a-z0-9_:/]*$/ }, ({ path: written, kind }) => {
+        if (!exportsOf(written)) return undefined;
+        // One module by both of its names. And esbuild does not know all of them without `node:`.
+        const path = written.startsWith('node:') ? written : `node:${written}`;
+        return kind === 'import-statement'
           ? { path, namespace: NAME, sideEffects: false }
-          : undefined,
-      );
+          : { path, external: true };
+      });
       context.onLoad({ filter: /.*/, namespace: NAME }, ({ path }) => ({
         contents: asModule(path, exportsOf(path) ?? []),
       }));
@@ -39,9 +42,9 @@ function exportsOf(path: string): readonly string[] | undefined {
 /** Each is asked for on its own, so that what nobody imports is left out. */
 function asModule(path: string, names: readonly string[]): string {
   return [
-    `const module = /* @__PURE__ */ require(${JSON.stringify(path)});`,
-    'export default module;',
-    ...names.map((name, n) => `const _${n} = /* @__PURE__ */ (() => module.${name})();`),
+    `const builtin = /* @__PURE__ */ require(${JSON.stringify(path)});`,
+    'export default builtin;',
+    ...names.map((name, n) => `const _${n} = /* @__PURE__ */ (() => builtin.${name})();`),
     `export { ${names.map((name, n) => `_${n} as ${name}`).join(', ')} };`,
   ].join('\n');
 }

@@ -1,6 +1,7 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { SourceMap } from 'node:module';
+import { builtinModules, SourceMap } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -49,6 +50,15 @@ function run({ code, addons }: Bundle): string {
   return execFileSync(process.execPath, [join(folder, 'app.mjs')], { encoding: 'utf8', env: {} });
 }
 
+/** What a module sends to whoever has started it, as an app is started. */
+async function sent(file: string, options: string[]): Promise<unknown[]> {
+  const child = fork(file, { execArgv: ['--no-warnings', ...options], env: {} });
+  const messages: unknown[] = [];
+  child.on('message', (message) => messages.push(message));
+  await once(child, 'close');
+  return messages;
+}
+
 async function failure(of: Project): Promise<FwError> {
   const error = await bundleApp(of, HOST).then(
     () => undefined,
@@ -89,6 +99,42 @@ describe('an app', () => {
       HOST,
     );
     expect(run(bundle)).toBe('function a/b true\nfalse false\nfunction\ntrue\n');
+  });
+
+  test.each([
+    { to: 'any app', options: [], more: '' },
+    {
+      to: 'one with options',
+      options: ['--experimental-vm-modules', '--permission', '--allow-fs-read=*'],
+      more: `import { permission } from 'node:process'; import { SourceTextModule } from 'node:vm';
+             process.send([typeof permission.has, typeof SourceTextModule]);`,
+    },
+  ])("offers to $to of Node's own modules what Node itself does", async ({ options, more }) => {
+    const names = builtinModules.filter((name) => !name.startsWith('_'));
+    const app = project({
+      'package.json': '{"type":"module"}',
+      'src/app.ts': `
+        ${names.map((name, n) => `import * as m${n} from '${name}';`).join('\n')}
+        import * as starred from './starred.ts';
+        import { send, connected } from 'node:process';
+        import * as short from 'fs';
+        import * as long from 'node:fs';
+        const modules = Object.entries({ starred, ${names.map((name, n) => `'${name}': m${n}`).join(', ')} });
+        process.send(modules.flatMap(([name, module]) => {
+          const own = process.getBuiltinModule(name) ?? {};
+          const defined = Object.entries(module).filter(([, value]) => value !== undefined);
+          return defined.map(([key, value]) => [name, key, typeof value, value === own[key]].join(' ')).sort();
+        }));
+        process.send([typeof send, connected, short === long, eval('typeof module')]);
+        ${more}
+      `,
+      'src/starred.ts': "export * from 'node:fs';\nexport * from 'node:path';\n",
+    });
+    const file = join(dir, 'bundle.mjs');
+    writeFileSync(file, (await bundleApp(app, HOST)).code);
+    const native = await sent(join(dir, 'src/app.ts'), options);
+    expect(native).toContainEqual(['function', true, true, 'undefined']);
+    expect(await sent(file, options)).toEqual(native);
   });
 
   test("takes packages whose names look like those of Node's modules for packages", async () => {
