@@ -25,11 +25,11 @@ const OPTIONS = [
 /** What there is with these options, and with the IPC channel that every app has. */
 async function listed(...options: string[]): Promise<Record<string, string[]>> {
   // Some are deprecated, and Node says so.
-  const child = spawn(process.execPath, [...options, '-e', LIST], {
+  const { stdout } = spawn(process.execPath, [...options, '-e', LIST], {
     stdio: ['ignore', 'pipe', 'ignore', 'ipc'],
     env: {},
   });
-  return JSON.parse(await text(child.stdout));
+  return JSON.parse(stdout ? await text(stdout) : '');
 }
 
 // After a change of the pinned Node: scripts/test src/build/bundle/builtin-modules.test.ts -u
