@@ -217,6 +217,12 @@ ${fingerprintOf(ANOTHER)} (device) ssh-ed25519 a colleague
   expect((await IdentityStore.open(disk)).identity?.operatorKeys).toEqual([]);
 });
 
+test('key: with tabs and spaces between its words it is kept as the line that the daemon reads', async () => {
+  await run('key add', `  ${MINE.replaceAll(' ', '\t')}  \n`);
+  await run('key add', `${ANOTHER.replaceAll(' ', '  ')}\n`);
+  expect((await IdentityStore.open(disk)).identity?.operatorKeys).toEqual([MINE, ANOTHER]);
+});
+
 test('key: whoever comes in by a key of the firmware cannot take it away, and the last key stays', async () => {
   expect(await keyError(`remove ${fingerprintOf(FIRMWARES)}`)).toBe('key-of-firmware');
   expect(await keyError('remove SHA256:nobody')).toBe('no-such-operator-key');

@@ -95,17 +95,21 @@ export function authorizedLines(firmware: readonly string[], identity: Identity)
   return operatorKeys(firmware, identity).map(({ line }) => line);
 }
 
-/** @throws FwError `bad-operator-key`: for options, too, which would be one more thing that may log in and do something else */
+/**
+ * With one space between its words, as the daemon and the rescue script expect them.
+ * @throws FwError `bad-operator-key`: for options, too, which would be one more thing that may log in and do something else
+ */
 function checkedLine(text: string): string {
-  const line = text.trim();
-  const [type = '', base64 = ''] = line.split(/[ \t]+/);
+  const words = text.trim().split(/[ \t]+/);
+  const [type = '', base64 = ''] = words;
+  const line = words.join(' ');
   const bad = (why: string): FwError =>
     new FwError('bad-operator-key', `this is no public key that could log in: ${why}`, {
       expected: `a line of a .pub file of OpenSSH: ${LOGIN_KEY_TYPES.slice(0, 3).join(', ')} … BASE64 COMMENT`,
       remedy: 'Give it the file that ends in .pub: key add < ~/.ssh/id_ed25519.pub.',
     });
   if (line.includes('PRIVATE KEY')) throw bad('it is a private key, which nobody else should have');
-  if (/\p{Cc}/u.test(line.replaceAll('\t', ' '))) throw bad('it is more than one line');
+  if (/\p{Cc}/u.test(line)) throw bad('it is more than one line');
   if (line.length > MAX_LINE) throw bad(`it is longer than ${MAX_LINE} characters`);
   if (!LOGIN_KEY_TYPES.includes(type)) throw bad(`its type is ${JSON.stringify(type.slice(0, 40))}`);
   const blob = Buffer.from(base64, 'base64');
