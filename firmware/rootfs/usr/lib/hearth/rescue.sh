@@ -14,21 +14,34 @@ say() {
   echo "<5>rescue: $*" >/dev/kmsg
 }
 
-# The JSON of the newer copy that is whole; nothing where there is none.
+# The JSON of the newer copy that is whole; nothing where there is none. Nothing of it goes through a file: /run may be full.
 identity() {
   disk=$(sed -n 's/^DISK=//p' "$run/boot")
-  copy=$ssh/identity
   newest=-1 json=
   for offset in $IDENTITY_OFFSETS; do
-    dd if="$disk" bs=$IDENTITY_SIZE skip=$((offset / IDENTITY_SIZE)) count=1 of="$copy" 2>/dev/null || continue
-    [ "$(head -c 8 "$copy")" = HEARTHID ] || continue
-    counter=$((0x$(xxd -p -s 8 -l 4 "$copy"))) length=$((0x$(xxd -p -s 12 -l 4 "$copy")))
-    checksum=$({ tail -c +9 "$copy" | head -c 8; tail -c +21 "$copy" | head -c $length; } | busybox crc32)
-    [ "$checksum" = "$(xxd -p -s 16 -l 4 "$copy")" ] && [ $counter -gt $newest ] || continue
-    newest=$counter json=$(tail -c +21 "$copy" | head -c $length)
+    hex=$(dd if="$disk" bs=$IDENTITY_SIZE skip=$((offset / IDENTITY_SIZE)) count=1 2>/dev/null | xxd -p | tr -d '\n')
+    if [ ${#hex} -ne $((2 * IDENTITY_SIZE)) ]; then
+      say "the identity at byte $offset of $disk cannot be read"
+      continue
+    fi
+    # HEARTHID
+    [ "${hex:0:16}" = 4845415254484944 ] || continue
+    counter=$((0x${hex:16:8})) length=$((0x${hex:24:8})) content=${hex:40}
+    content=${content:0:$((2 * length))}
+    if [ "$(printf '%s' "${hex:16:16}$content" | xxd -r -p | busybox crc32)" != "${hex:32:8}" ]; then
+      say "the identity at byte $offset of $disk is damaged"
+    elif [ $counter -gt $newest ]; then
+      newest=$counter json=$(printf '%s' "$content" | xxd -r -p)
+    fi
   done
-  rm -f "$copy"
   printf '%s\n' "$json"
+}
+
+# Type and Base64 of each text in the list of keys. Inside a JSON text a quote has a backslash before it: what a comment
+# says begins no text, and ends no list. Older versions kept the tabs and spaces that a line came with.
+operator_keys() {
+  grep -oE '"operatorKeys":\[("([^"\\]|\\.)*",?)*' | grep -oE '[[,]"[a-z0-9@.-]+( |\\t)+[A-Za-z0-9+/=]+' |
+    sed -E 's/^..//; s/( |\\t)+/ /'
 }
 
 # heart starts the daemon as soon as the host key is there. Where nobody may log in there is none.
@@ -37,20 +50,17 @@ open_ssh() (
   umask 077
   mkdir -p $ssh
   identity=$(identity)
-  {
-    cat /etc/hearth/authorized-keys 2>/dev/null
-    # Type and Base64 of each text in the list. In no other text of the identity a word and a space follow a quote.
-    printf '%s\n' "$identity" | sed -n 's/.*"operatorKeys"://p' | grep -o '"[a-z0-9@.-]* [A-Za-z0-9+/=]*' | tr -d '"'
-  } >$ssh/authorized_keys
-  [ -s $ssh/authorized_keys ] || return
+  keys=$(cat /etc/hearth/authorized-keys 2>/dev/null; printf '%s\n' "$identity" | operator_keys)
+  [ -n "$keys" ] || return
+  host_key=$(printf '%s\n' "$identity" | sed -n 's/.*"hostKey":"\([^"]*\)".*/\1/p')
   rm -f $ssh/host_key.new
-  printf '%s\n' "$identity" | sed -n 's/.*"hostKey":"\([^"]*\)".*/\1/p' | busybox base64 -d >$ssh/host_key.new
-  if [ ! -s $ssh/host_key.new ]; then
-    say 'no host key is left on the disk: SSH has a new one, until the next boot'
-    rm $ssh/host_key.new
+  if [ -n "$host_key" ]; then
+    printf '%s' "$host_key" | busybox base64 -d >$ssh/host_key.new
+  else
+    say 'the disk gives no host key: SSH has a new one, until the next boot'
     dropbearkey -t ed25519 -f $ssh/host_key.new >/dev/null 2>&1
-  fi
-  mv $ssh/host_key.new $ssh/host_key
+  fi && printf '%s\n' "$keys" >$ssh/authorized_keys && mv $ssh/host_key.new $ssh/host_key ||
+    say "SSH stays closed: its keys cannot be written to $ssh"
 )
 
 # The modules of the devices that no pass before has seen: buses bring devices with buses.
