@@ -1,4 +1,4 @@
-import { chmodSync, cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -163,6 +163,14 @@ describe('a firmware', () => {
       ...info,
       uuid: 'the-uuid',
     });
+  });
+
+  test('says that there is no DHCP in the words that the rescue script looks for', async () => {
+    const script = readFileSync(join(SKELETON, 'usr/lib/hearth/rescue.sh'), 'utf8');
+    const [, words = 'none'] = /^grep -q '(.+)' \/etc\/hearth\/firmware\.json && exit$/m.exec(script) ?? [];
+    const network = { hostname: 'kitchen', dhcp: false };
+    expect(await text(firmware({}, { network }), 'etc/hearth/firmware.json')).toContain(words);
+    expect(await text(firmware(), 'etc/hearth/firmware.json')).not.toContain(words);
   });
 
   test('lists who may log in where it can be read without hearthd, and nobody unless told', async () => {
