@@ -45,6 +45,15 @@ const VERBS: Record<string, Verb> = {
     }
     return length === LONG ? 0 : 1;
   },
+  refuse: async () => {
+    await readOn.promise;
+    return 1;
+  },
+  half: async ({ input }) => {
+    await input[Symbol.asyncIterator]().next();
+    await readOn.promise;
+    return 1;
+  },
   size: async ({ output }) => {
     await once(output, 'resize');
     output.write(`${output.columns}x${output.rows}`);
@@ -149,6 +158,23 @@ test('who iterates slowly slows the client: no more waits here than a little', a
   readOn.resolve();
   expect(await answer()).toMatchObject({ status: 0 });
 });
+
+test.each(['refuse', 'half'])(
+  'a verb that does not read to the end (%s): who goes on sending has its answer, and holds nothing when it leaves',
+  async (verb) => {
+    readOn = Promise.withResolvers<void>();
+    const { socket, served, session, ask } = await connect();
+    ask(verb);
+    // More than waits anywhere, so that it still sends when the answer has come.
+    socket.write(encodeStream(FRAME.input, Buffer.alloc(LONG)));
+    await expect.poll(() => served.isPaused() || served.bytesRead === 0, { timeout: 30_000 }).toBe(true);
+    const answered = once(socket, 'end');
+    readOn.resolve();
+    await answered;
+    socket.destroy();
+    await session.ended;
+  },
+);
 
 test('the size of the terminal, and its changes', async () => {
   const { socket, ask, answer } = await connect();

@@ -98,7 +98,8 @@ export function serveSession(socket: Socket, verbs: Readonly<Record<string, Verb
     clearTimeout(impatience);
     if (socket.destroyed) return;
     socket.end(closing(status, message));
-    // What it still sends is not read by anybody; unread, it would keep the socket open.
+    // What it still sends is not read by anybody; unread, it would keep the socket open. That includes what waits in its input.
+    call?.input.destroy();
     socket.resume();
   }
 

@@ -41,6 +41,9 @@ export class Outlet extends Writable {
 /** What may wait for who iterates before the client is slowed down. */
 const MOST_UNREAD_BYTES = 256 * 1024;
 
+/** What a piece costs besides its bytes, about. */
+const PIECE_BYTES = 128;
+
 /** The client's standard input. What nobody reads is left in the socket. */
 export class Inlet extends Readable {
   readonly #socket: Socket;
@@ -100,7 +103,7 @@ export class Inlet extends Readable {
     }
     if (bytes) {
       this.#pieces.push(bytes);
-      this.#unread += bytes.length;
+      this.#unread += bytes.length + PIECE_BYTES;
       if (this.#unread > MOST_UNREAD_BYTES) this.#socket.pause();
     }
     this.#wake();
