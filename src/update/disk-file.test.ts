@@ -126,7 +126,7 @@ test('what cannot be written is told to who writes next, or flushes, once; all e
   await disk.write(0, fresh.subarray(0, 2 * half));
   expect(Buffer.from(await disk.read(0, 10))).toEqual(model.subarray(0, 10));
   await expect(disk.write(2 * half, fresh.subarray(2 * half, 3 * half))).rejects.toThrow('EIO');
-  model.set(fresh.subarray(2 * half, 3 * half), 2 * half);
+  // Nothing of what was refused.
   await disk.flush();
   expect(readFileSync(path).equals(model)).toBe(true);
 
@@ -136,6 +136,56 @@ test('what cannot be written is told to who writes next, or flushes, once; all e
   await disk.flush();
   expect(readFileSync(path).equals(model)).toBe(true);
   write.mockRestore();
+  await disk.close();
+});
+
+test('whoever writes alone is told of that, and of nothing else; nobody else is told of it', async () => {
+  const model = pattern(SIZE, 1);
+  writeFileSync(path, model);
+  const disk = await DiskFile.open(path);
+  await using any = await open(path);
+  const real = Object.getPrototypeOf(any) as FileHandle;
+  const write = vi.spyOn(real, 'write');
+  const broken = Object.assign(new Error('EIO: i/o error, write'), { code: 'EIO' });
+  const sector = pattern(512, 3);
+
+  // Somebody else's is under way, and cannot be written.
+  write.mockRejectedValueOnce(broken);
+  await disk.write(1024 * 1024, pattern(1024 * 1024, 2));
+  await disk.writeAlone(512, sector);
+  model.set(sector, 512);
+  expect(readFileSync(path).equals(model)).toBe(true);
+  await expect(disk.flush()).rejects.toThrow('EIO');
+
+  // Its own cannot be written; others come between as soon as they can.
+  write.mockRejectedValueOnce(broken);
+  const alone = disk.writeAlone(4096, sector);
+  const others = disk.write(8192, sector).then(() => disk.flush());
+  await expect(alone).rejects.toThrow('EIO');
+  await others;
+  model.set(sector, 8192);
+  expect(readFileSync(path).equals(model)).toBe(true);
+
+  write.mockRestore();
+  const sync = vi.spyOn(real, 'datasync').mockRejectedValueOnce(broken);
+  await expect(disk.writeAlone(0, sector)).rejects.toThrow('EIO');
+  sync.mockRestore();
+  await disk.close();
+});
+
+test('a block that cannot be read, and would be completed by what is written, is told to who writes', async () => {
+  writeFileSync(path, pattern(SIZE, 1));
+  const disk = await DiskFile.open(path);
+  await using any = await open(path);
+  await disk.write(1024 * 1024, pattern(1000, 2));
+  const read = vi.spyOn(Object.getPrototypeOf(any) as FileHandle, 'read');
+  read.mockRejectedValueOnce(Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' }));
+  // Who reads there has it written before, and is told what is there.
+  const there = pattern(SIZE, 1).subarray(1024 * 1024, 1024 * 1024 + 100);
+  expect(Buffer.from(await disk.read(1024 * 1024, 100))).toEqual(there);
+  read.mockRestore();
+  await expect(disk.flush()).rejects.toThrow('EIO');
+  await disk.flush();
   await disk.close();
 });
 

@@ -1,14 +1,11 @@
 import { constants, readSync } from 'node:fs';
-import { type FileHandle, open, readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { type FileHandle, open } from 'node:fs/promises';
 import type { ReadAt } from '../formats/bytes.ts';
 import { ALIGNED_UNIT, aligned } from './aligned.ts';
 import type { Disk } from './disk.ts';
+import { openDirect, shapeOf } from './disk-shape.ts';
 
 const WINDOW = 1024 * 1024;
-/** Every file system that takes O_DIRECT takes it in units of this; a block device says its own. */
-const FILE_BLOCK = 4096;
-const SYS_SECTOR = 512;
 
 /** Bytes that are to be written, from a block's beginning. */
 interface Gathered {
@@ -131,43 +128,72 @@ export class DiskFile implements Disk {
    */
   write(offset: number, bytes: Uint8Array): Promise<void> {
     return this.#inTurn(async () => {
-      if (offset < 0 || offset + bytes.length > this.size)
-        throw new RangeError(`bytes ${offset} to ${offset + bytes.length} are not on the disk`);
-      if (this.#gathered?.to !== offset) await this.#writeOut();
-      for (let at = 0; at < bytes.length; ) {
-        this.#gathered ??= await this.#gather(offset + at);
-        const { buffer, start, to } = this.#gathered;
-        const part = bytes.subarray(at, at + WINDOW - (to - start));
-        buffer.set(part, to - start);
-        this.#gathered.to += part.length;
-        at += part.length;
-        if (this.#gathered.to === start + WINDOW) await this.#writeOut();
-      }
       this.#tell();
+      await this.#take(offset, bytes);
     });
   }
 
   flush(): Promise<void> {
     return this.#inTurn(async () => {
-      await this.#writeOut();
-      await this.#written();
+      await this.#settle();
       this.#tell();
-      await this.#file.datasync();
-      // From here on only what the medium says counts.
-      this.#known = undefined;
+      await this.#sync();
+    });
+  }
+
+  writeAlone(offset: number, bytes: Uint8Array): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#settle();
+      await this.#sync();
+      const ofOthers = this.#failure;
+      this.#failure = undefined;
+      try {
+        await this.#take(offset, bytes);
+        await this.#settle();
+        this.#tell();
+      } finally {
+        this.#failure = ofOthers;
+      }
+      await this.#sync();
     });
   }
 
   close(): Promise<void> {
     return this.#inTurn(async () => {
       try {
-        await this.#writeOut();
-        await this.#written();
+        await this.#settle();
         this.#tell();
       } finally {
         await this.#file.close();
       }
     });
+  }
+
+  async #take(offset: number, bytes: Uint8Array): Promise<void> {
+    if (offset < 0 || offset + bytes.length > this.size)
+      throw new RangeError(`bytes ${offset} to ${offset + bytes.length} are not on the disk`);
+    if (this.#gathered?.to !== offset) await this.#writeOut();
+    for (let at = 0; at < bytes.length; ) {
+      this.#gathered ??= await this.#gather(offset + at);
+      const { buffer, start, to } = this.#gathered;
+      const part = bytes.subarray(at, at + WINDOW - (to - start));
+      buffer.set(part, to - start);
+      this.#gathered.to += part.length;
+      at += part.length;
+      if (this.#gathered.to === start + WINDOW) await this.#writeOut();
+    }
+  }
+
+  /** Nothing is gathered or under way any more. */
+  async #settle(): Promise<void> {
+    await this.#writeOut();
+    await this.#written();
+  }
+
+  async #sync(): Promise<void> {
+    await this.#file.datasync();
+    // From here on only what the medium says counts.
+    this.#known = undefined;
   }
 
   /** Begins at a block; what stands before the place in it stays as it is. */
@@ -191,6 +217,10 @@ export class DiskFile implements Disk {
     let end: number;
     try {
       end = await this.#completed(gathered);
+    } catch (error) {
+      // For who wrote it, whoever it is that has it written now.
+      this.#failure = { error };
+      return;
     } finally {
       // Whatever comes of it: what cannot be written must not stand in the way of all that comes after it.
       this.#gathered = undefined;
@@ -265,33 +295,6 @@ export class DiskFile implements Disk {
 
 function overlap<T extends Gathered>(some: T | undefined, start: number, end: number): some is T {
   return some !== undefined && start < some.to && end > some.from;
-}
-
-async function openDirect(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, constants.O_RDWR | constants.O_DIRECT);
-  } catch (error) {
-    // tmpfs of older kernels, and a few others.
-    if ((error as NodeJS.ErrnoException).code === 'EINVAL') return undefined;
-    throw error;
-  }
-}
-
-async function shapeOf(path: string, sys: string): Promise<{ size: number; block: number }> {
-  const file = await open(path, constants.O_RDONLY);
-  try {
-    const stat = await file.stat();
-    if (!stat.isBlockDevice()) return { size: stat.size, block: FILE_BLOCK };
-    const base = `${sys}/class/block/${basename(path)}`;
-    const number = async (name: string): Promise<number> =>
-      Number(await readFile(`${base}/${name}`, 'latin1'));
-    return {
-      size: (await number('size')) * SYS_SECTOR,
-      block: await number('queue/logical_block_size'),
-    };
-  } finally {
-    await file.close();
-  }
 }
 
 function ended(offset: number): Error {

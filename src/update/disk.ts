@@ -13,4 +13,9 @@ export interface Disk {
   write(offset: number, bytes: Uint8Array): Promise<void>;
   /** Resolves when everything that was written is on the medium. */
   flush(): Promise<void>;
+  /**
+   * What was written before is on the medium, then nothing but these bytes is under way, and when it resolves they are there. A
+   * card that tears more than them finds nothing else in flight; and whoever else writes is told nothing of them.
+   */
+  writeAlone(offset: number, bytes: Uint8Array): Promise<void>;
 }

@@ -60,10 +60,7 @@ export class EnvStore {
     const values = envOf(record);
     if (same(values, this.#current.values)) return;
     const { copy, bytes } = nextEnv(this.#current, values, ENV.size);
-    // What was written before must not be behind what is said of it.
-    await this.#disk.flush();
-    await this.#disk.write(ENV.offsets[copy], bytes);
-    await this.#disk.flush();
+    await this.#disk.writeAlone(ENV.offsets[copy], bytes);
     this.#current = pickedAs(copy, values, (this.#current.flags + 1) & 0xff);
   }
 }

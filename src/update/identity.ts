@@ -56,8 +56,7 @@ export class IdentityStore {
   async write(identity: Identity): Promise<void> {
     const counter = ((this.#current?.counter ?? 0) + 1) >>> 0;
     const at = this.#current?.at === 0 ? 1 : 0;
-    await this.#disk.write(IDENTITY.offsets[at], encode(identity, counter));
-    await this.#disk.flush();
+    await this.#disk.writeAlone(IDENTITY.offsets[at], encode(identity, counter));
     this.#current = { counter, at, identity };
   }
 }

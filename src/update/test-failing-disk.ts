@@ -1,5 +1,6 @@
 /** For tests only: a disk, and whatever else an update asks of its machine, of which one operation fails. */
 import type { Disk } from './disk.ts';
+import { writeBetweenFlushes } from './test-simulated-disk.ts';
 
 /** Counts what is asked for. An error is one operation that fails; who is killed gets nothing done any more. */
 export class Failing {
@@ -23,7 +24,7 @@ export class Failing {
   }
 
   disk(under: Disk): Disk {
-    return {
+    const disk: Disk = {
       size: under.size,
       readAt: under.readAt,
       read: async (offset, length) => {
@@ -38,6 +39,8 @@ export class Failing {
         this.step();
         await under.flush();
       },
+      writeAlone: (offset, bytes) => writeBetweenFlushes(disk, offset, bytes),
     };
+    return disk;
   }
 }

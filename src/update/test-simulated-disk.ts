@@ -36,4 +36,19 @@ export class SimulatedDisk implements Disk {
   async flush(): Promise<void> {
     this.log.push({ type: 'flush' });
   }
+
+  writeAlone(offset: number, bytes: Uint8Array): Promise<void> {
+    return writeBetweenFlushes(this, offset, bytes);
+  }
+}
+
+/** `writeAlone` of a disk that only one writes to. */
+export async function writeBetweenFlushes(
+  disk: Pick<Disk, 'write' | 'flush'>,
+  offset: number,
+  bytes: Uint8Array,
+): Promise<void> {
+  await disk.flush();
+  await disk.write(offset, bytes);
+  await disk.flush();
 }

@@ -24,6 +24,7 @@ export async function wholeSlots(served: ServedDisk, table: 'gpt' | 'mbr'): Prom
     read: async (offset, length) => served.readAt(offset, length),
     write: readOnly,
     flush: readOnly,
+    writeAlone: readOnly,
   };
   const places = findPlaces(disk, table);
   const preferred = places.switch.slot(served.readAt(places.switch.offset, SECTOR));

@@ -33,10 +33,7 @@ export function bootControl(disk: Disk, places: Places, booted: Slot, oneShot: O
     preferred: async () => slotOf(await disk.read(offset, SECTOR)),
     tryOnce: (slot) => oneShot.arm(slot),
     async commit(slot) {
-      // Alone: a card that tears more than this sector must find nothing else in flight.
-      await disk.flush();
-      await disk.write(offset, text(slot));
-      await disk.flush();
+      await disk.writeAlone(offset, text(slot));
     },
   };
 }
