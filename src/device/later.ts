@@ -4,6 +4,7 @@
  */
 export { EnvStore } from '../update/env.ts';
 export { receiveFile, receiveFrames } from '../update/transfer/receive.ts';
+export { neverSilent } from '../update/transfer/silence.ts';
 export { Updater } from '../update/updater.ts';
 export { runCommand } from './api/command.ts';
 export { askForReset } from './data/reset.ts';

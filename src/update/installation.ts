@@ -109,11 +109,15 @@ export class Installation {
       return copy && running.read(copy, place);
     };
     const behind = new Behind();
-    for await (const { item, made } of ahead(chunksOf(this.head), READ_AHEAD, find)) {
-      if (!made) this.#missing.set(keyOf(item.payload.name, item.index), item);
-      else if (made !== 'there') await behind.begin(() => into.write(item, made));
+    try {
+      for await (const { item, made } of ahead(chunksOf(this.head), READ_AHEAD, find)) {
+        if (!made) this.#missing.set(keyOf(item.payload.name, item.index), item);
+        else if (made !== 'there') await behind.begin(() => into.write(item, made));
+      }
+      await behind.ended;
+    } finally {
+      await behind.settled;
     }
-    await behind.ended;
   }
 }
 

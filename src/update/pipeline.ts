@@ -39,6 +39,14 @@ export class Behind {
   get ended(): Promise<unknown> {
     return this.#last;
   }
+
+  /** Resolves when nothing is under way any more, whatever has come of it. */
+  get settled(): Promise<void> {
+    return this.#last.then(
+      () => {},
+      () => {},
+    );
+  }
 }
 
 /**

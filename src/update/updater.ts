@@ -180,6 +180,11 @@ export class Updater {
     });
   }
 
+  /** After an update that has failed: what of it could not be written is told to nobody else. */
+  async settle(): Promise<void> {
+    await this.#parts.disk.flush().catch(() => {});
+  }
+
   /** Arms the one-shot: the next boot is the trial. Again where that is due already. The caller reboots the machine. */
   async try(): Promise<void> {
     if (!this.isDue) this.#arrow('try');

@@ -39,6 +39,7 @@ interface Circumstances {
   booted?: Slot;
   arm?(slot: Slot): Promise<void>;
   again?: boolean;
+  disk?: SimulatedDisk;
 }
 
 /** hearthd comes up on the machine. */
@@ -52,6 +53,7 @@ async function boot(
     booted = bootSlot(machine),
     arm = armed,
     again = false,
+    disk = new SimulatedDisk(machine.pages),
   }: Circumstances = {},
 ): Promise<void> {
   [said, reboots] = [[], []];
@@ -64,7 +66,7 @@ async function boot(
     args: [
       options,
       {
-        disk: async () => new SimulatedDisk(machine.pages),
+        disk: async () => disk,
         oneShot: { arm },
         now,
         date: () => new Date('2026-11-21T00:00:00Z'),
@@ -220,6 +222,29 @@ test('a second sender is refused while the first one sends; what it began can be
   await expect(first).rejects.toThrow(expect.objectContaining({ code: 'fw-truncated' }));
   expect(said.at(-1)).toMatch(/^update refused: /);
   expect(await server.call('receive', incoming(fw))).toBe('1.2.0');
+});
+
+test('nor does a second one begin while it is written down that the first is on trial', async () => {
+  const disk = new SimulatedDisk(machine.pages);
+  await boot('1.1.0', { disk });
+  await server.call('receive', incoming(await firmware(2)));
+  const [writing, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const write = disk.writeAlone.bind(disk);
+  disk.writeAlone = async (offset, bytes) => {
+    writing.resolve();
+    await goOn.promise;
+    await write(offset, bytes);
+  };
+  const tried = server.call('try');
+  await writing.promise;
+  await expect(server.call('receive', incoming(await firmware(3)))).rejects.toThrow(
+    expect.objectContaining({ code: 'update-busy' }),
+  );
+  goOn.resolve();
+  await tried;
+  expect(await server.call('status')).toMatchObject({ state: 'trial' });
+  await down();
+  expect(bootSlot(machine)).toBe('b');
 });
 
 test('a disk that cannot be understood: updates are off, and nothing else happens', async () => {

@@ -68,7 +68,7 @@ export class Update extends Server {
   /** The links that somebody has come by. */
   readonly #reached = new Set<string>();
   #timer: Disposable | undefined;
-  #receiving = false;
+  #busy = false;
   #last: Promise<unknown> = Promise.resolve();
 
   override init(options: UpdateOptions, effects: UpdateEffects): void {
@@ -134,17 +134,19 @@ export class Update extends Server {
 
   /** Takes a firmware in. Afterwards it is staged. Gives its version. */
   receive(incoming: Incoming) {
-    return this.later(this.#receive(incoming));
+    return this.later(this.#alone((updater) => this.#receive(updater, incoming)));
   }
 
   /** Has what is staged tried at the next boot. The caller reboots. */
   try() {
     return this.later(
-      this.#inTurn(async (updater) => {
-        const { update } = updater.record;
-        await updater.try();
-        if (update) this.#parts().effects.say(STORY.staged(update.version, update.into));
-      }),
+      this.#alone(() =>
+        this.#inTurn(async (updater) => {
+          const { update } = updater.record;
+          await updater.try();
+          if (update) this.#parts().effects.say(STORY.staged(update.version, update.into));
+        }),
+      ),
     );
   }
 
@@ -216,27 +218,35 @@ export class Update extends Server {
     };
   }
 
-  async #receive({ source, frames, via, send, onProgress }: Incoming): Promise<string> {
+  async #receive(updater: Updater, { source, frames, via, send, onProgress }: Incoming): Promise<string> {
     const { say } = this.#parts().effects;
+    try {
+      say(STORY.coming(via));
+      const { neverSilent, receiveFile, receiveFrames } = await import('../later.ts');
+      const pieces = neverSilent(source);
+      if (frames) await receiveFrames(pieces, updater, via, send);
+      else await receiveFile(pieces, updater, via, onProgress);
+      return updater.record.update?.version ?? '';
+    } catch (error) {
+      say(STORY.refused(error instanceof Error ? error.message : String(error)));
+      throw error;
+    }
+  }
+
+  /** The slot that does not run is one update's at a time, until the trial is armed. */
+  async #alone<T>(work: (updater: Updater) => Promise<T>): Promise<T> {
     const updater = await this.#opened.promise;
-    if (this.#receiving) {
+    if (this.#busy) {
       throw new FwError('update-busy', 'another update is coming in right now', {
         expected: 'one update at a time',
         remedy: 'Wait for its end, or break it off there where it comes from.',
       });
     }
-    this.#receiving = true;
+    this.#busy = true;
     try {
-      say(STORY.coming(via));
-      const { receiveFile, receiveFrames } = await import('../later.ts');
-      if (frames) await receiveFrames(source, updater, via, send);
-      else await receiveFile(source, updater, via, onProgress);
-      return updater.record.update?.version ?? '';
-    } catch (error) {
-      say(STORY.refused(error instanceof Error ? error.message : String(error)));
-      throw error;
+      return await work(updater);
     } finally {
-      this.#receiving = false;
+      this.#busy = false;
     }
   }
 

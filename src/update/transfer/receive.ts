@@ -30,11 +30,17 @@ export async function receiveFile(
   const behind = new Behind();
   // One more is being written.
   const memory = byTurns(UNPACKED_AT_ONCE + 1);
-  for await (const event of readFirmware(source, updater.reading, memory)) {
-    if (event.type === 'manifest') installation = await updater.begin(event.head, via);
-    else await behind.begin(async () => installation?.put(event.payload.name, event.chunkIndex, event.bytes));
+  try {
+    for await (const event of readFirmware(source, updater.reading, memory)) {
+      if (event.type === 'manifest') installation = await updater.begin(event.head, via);
+      else
+        await behind.begin(async () => installation?.put(event.payload.name, event.chunkIndex, event.bytes));
+    }
+    await behind.ended;
+  } catch (error) {
+    await abandon(updater, behind);
+    throw error;
   }
-  await behind.ended;
   if (!installation) throw new Error('a firmware without a manifest was read to its end');
   await updater.complete(installation, onProgress);
 }
@@ -55,10 +61,31 @@ export async function receiveFrames(
   send(encodeJson(FRAME.running, runningOf(updater, running)));
   const first = await frames.next();
   const head = await parseHead(await headOf(first.value ?? undefined, running), updater.reading);
-  const installation = await updater.begin(head, via);
-  send(encodeJson(FRAME.want, wantedOf(installation)));
-  // One is checked and written while the next one comes, and is checked: they lie in two places by turns.
   const behind = new Behind();
+  let installation: Installation;
+  try {
+    installation = await updater.begin(head, via);
+    send(encodeJson(FRAME.want, wantedOf(installation)));
+    await takeChunks(frames, installation, updater, behind);
+  } catch (error) {
+    await abandon(updater, behind);
+    throw error;
+  }
+  let told = 0;
+  await updater.complete(installation, (done, total) => {
+    if (done < total && done - told < total / PROGRESS_STEPS) return;
+    told = done;
+    send(encodeJson(FRAME.progress, { done, total }));
+  });
+}
+
+/** One is checked and written while the next one comes, and is checked: they lie in two places by turns. */
+async function takeChunks(
+  frames: AsyncGenerator<Frame>,
+  installation: Installation,
+  updater: Updater,
+  behind: Behind,
+): Promise<void> {
   const awaited = new Set(installation.missing.map(({ payload, index }) => `${payload.name} ${index}`));
   while (awaited.size > 0) {
     const { value } = await frames.next();
@@ -71,12 +98,12 @@ export async function receiveFrames(
     await behind.begin(async () => installation.put(id.payload.name, id.index, await content));
   }
   await behind.ended;
-  let told = 0;
-  await updater.complete(installation, (done, total) => {
-    if (done < total && done - told < total / PROGRESS_STEPS) return;
-    told = done;
-    send(encodeJson(FRAME.progress, { done, total }));
-  });
+}
+
+/** Nothing of a failed update is written later, into what may be another one's slot by then. */
+async function abandon(updater: Updater, behind: Behind): Promise<void> {
+  await behind.settled;
+  await updater.settle();
 }
 
 /** How often the read-back is told of. */

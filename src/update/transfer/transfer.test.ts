@@ -163,3 +163,29 @@ test('what the device refuses is told as it tells it, while the sender still sen
   });
   expect(disk.log).toEqual([]);
 });
+
+test('what is being written when the link breaks is written before that is told, and nothing after it', async () => {
+  const machine: Machine = {
+    family: 'gpt',
+    pages: await flashed('gpt', await firmware(1)),
+    armed: undefined,
+  };
+  const { updater, disk } = await boot(machine);
+  const write = disk.write.bind(disk);
+  let ended = false;
+  const late: number[] = [];
+  disk.write = async (offset, bytes) => {
+    // A slow card: long after the source has ended.
+    for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+    if (ended) late.push(offset);
+    await write(offset, bytes);
+  };
+  const whole = await firmware(2);
+  const source = (async function* () {
+    yield whole.subarray(0, Math.floor(whole.length * 0.7));
+  })();
+  await expect(receiveFile(source, updater, 'ssh')).rejects.toMatchObject({ code: 'fw-truncated' });
+  ended = true;
+  for (let turn = 0; turn < 200; turn++) await new Promise(setImmediate);
+  expect(late).toEqual([]);
+});
