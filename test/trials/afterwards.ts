@@ -67,6 +67,10 @@ export const bothBad = (scene: Scene): Promise<Outcome> =>
 export const noRootAndBad = (scene: Scene): Promise<Outcome> =>
   ruined(scene, { preferred: badHeart, other: noHearthd, boots: 'ppppopo' });
 
+/** S10: the slot that was to help is not entered; the one before goes on to its rescue. */
+export const badAndNoRoot = (scene: Scene): Promise<Outcome> =>
+  ruined(scene, { preferred: noHearthd, other: badHeart, boots: 'ppppop' });
+
 /** Both slots are what they were, but for what is ruined: as if their roots had gone bad on the disk. */
 async function ruined(
   { device, forge, build }: Scene,

@@ -1,6 +1,6 @@
 import { file, insert } from '../../src/build/tree.ts';
 import { MiB } from '../../src/update/layout.ts';
-import { badLater, bothBad, noRootAndBad } from './afterwards.ts';
+import { badAndNoRoot, badLater, bothBad, noRootAndBad } from './afterwards.ts';
 import { changedRoot, corrupt, missing, truncatedRoot, zeroRoot } from './damage.ts';
 import type { Target } from './device.ts';
 import { type Recipe, RULES } from './forge.ts';
@@ -168,5 +168,10 @@ export const CASES: readonly Case[] = [
     name: 'S10-no-root',
     title: 'the heart of one slot is damaged, the other slot is bad',
     ...{ slow: true, last: true, play: noRootAndBad },
+  },
+  {
+    name: 'S10-other-no-root',
+    title: 'one slot is bad, the heart of the other slot is damaged',
+    ...{ slow: true, last: true, play: badAndNoRoot },
   },
 ];

@@ -81,3 +81,9 @@ const char *last_resort(struct record *record, char running) {
   reboot(RB_AUTOBOOT);
   boot_failed("the kernel refuses to reboot");
 }
+
+void borrow_rescue(const struct record *record, char running) {
+  char other[] = {running == 'a' ? 'b' : 'a', 0};
+  /* The preferred slot is next anyway; and what a Raspberry Pi arms is always the one that is not preferred. */
+  if ((record->state.bits & OTHER_SLOT_TRIED) && !remembered(record->disk, "active", other)) one_shot_arm(other[0]);
+}

@@ -24,3 +24,6 @@ const char *one_shot_arm(char slot);
  * too old. Otherwise returns why that is no way out, or NULL when none is needed.
  */
 const char *last_resort(struct record *record, char running);
+
+/* A slot that cannot be entered has no rescue: arms the other one, if that has been tried and is not next anyway. */
+void borrow_rescue(const struct record *record, char running);

@@ -24,14 +24,9 @@ static void reap(int64_t now) {
 }
 
 static void obey(const struct signalfd_siginfo *info, int64_t now) {
-  if (info->ssi_signo == SIGCHLD) {
-    reap(now);
-  } else if (info->ssi_code == SI_KERNEL) {
-    /* A terminal's Ctrl-C has gone to the program as well; a second one would cut its farewell short. */
-    supervise_stop(&program, 0);
-  } else {
-    supervise_stop(&program, (int)info->ssi_signo);
-  }
+  if (info->ssi_signo == SIGCHLD) reap(now);
+  /* A terminal's Ctrl-C has gone to the program as well; a second one would cut its farewell short. */
+  else supervise_stop(&program, info->ssi_code == SI_KERNEL ? 0 : (int)info->ssi_signo);
 }
 
 static int exit_status(void) {

@@ -27,12 +27,11 @@ static char shell_path[40]; /* /dev/ttyS1 */
 /* Never in a production build. */
 static void become_shell(void) {
   /* O_NONBLOCK: without it, open waits for a carrier that a three-wire serial line never has. */
-  int fd = open(shell_path, O_RDWR | O_NONBLOCK);
+  int fd = open(shell_path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return;
   fcntl(fd, F_SETFL, 0);
   ioctl(fd, TIOCSCTTY, 1);
   for (int i = 0; i <= STDERR_FILENO; i++) dup2(fd, i);
-  if (fd > STDERR_FILENO) close(fd);
   setenv("TERM", "vt100", 0);
   if (chdir("/") == 0) execl("/bin/busybox", "sh", "-l", (char *)NULL);
 }

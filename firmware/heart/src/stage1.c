@@ -157,8 +157,7 @@ _Noreturn static void no_root(const struct stage1 *s, const char *why) {
   if (rescue) say("%d boots in a row have failed, and %s", record.state.failures, rescue);
   record.state.bits |= RUN_GAVE_UP;
   record_write(&record, PHASE_DOWN, "reboot: no root");
-  /* Rescue is not to be had here: the other slot, which was good enough to be tried, may offer it. */
-  if (record.state.bits & OTHER_SLOT_TRIED) one_shot_arm(s->boot.slot[0] == 'a' ? 'b' : 'a');
+  borrow_rescue(&record, s->boot.slot[0]);
   boot_failed(why);
 }
 

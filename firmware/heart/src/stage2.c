@@ -43,17 +43,17 @@ static struct shutdown down;
 static struct supervised hearthd;
 static char slot[2];
 static int64_t next_record, next_service;
+static pid_t rescuer;
 static const char *rescue; /* why there is no way out of it; NULL: it is none */
 static bool starving;
 
 static void hearthd_child(void) {
   setsid();
   cgroup_enter("hearthd");
-  int fd = open(strcmp(boot.console, "none") == 0 ? "/dev/null" : "/dev/console", O_WRONLY | O_NOCTTY);
+  int fd = open(strcmp(boot.console, "none") == 0 ? "/dev/null" : "/dev/console", O_WRONLY | O_NOCTTY | O_CLOEXEC);
   if (fd < 0) return;
   dup2(fd, STDOUT_FILENO);
   dup2(fd, STDERR_FILENO);
-  if (fd > STDERR_FILENO) close(fd);
 }
 
 /* On trial that decides: the system before it is known to be good. In rescue somebody is to get in without it first. */
@@ -106,7 +106,8 @@ static void warm_up(void) {
 
 /* Network and SSH without hearthd. What is there already stays, and a hearthd that comes back takes it over. */
 static void open_rescue(void) {
-  if (fork() != 0) return;
+  /* The one of a minute ago may hang on a disk that dies. */
+  if (rescuer > 0 || (rescuer = fork()) != 0) return;
   signals_default();
   setsid();
   cgroup_enter("net");
@@ -142,6 +143,7 @@ static void reap(int64_t now) {
   pid_t pid;
   while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
     if (pid == hearthd.pid) supervise_died(&hearthd, status, now);
+    if (pid == rescuer) rescuer = 0;
     if (down.step == SHUTDOWN_NOT_YET) services_died(pid, now);
     shutdown_died(&down, pid);
   }
@@ -182,7 +184,7 @@ static void tick(int64_t now) {
   if (!starving) watchdog_tick(&dog, now);
   supervise_tick(&hearthd, now);
   note_ready();
-  if (hearthd.gave_up && rescue && hearthd.pid == 0) {
+  if (hearthd.gave_up && rescue && hearthd.pid == 0 && down.step == SHUTDOWN_NOT_YET) {
     say("rescue: hearthd is started again in %d s", RESCUE_RESTART_MS / 1000);
     supervise_begin(&hearthd, now + RESCUE_RESTART_MS);
     open_rescue();

@@ -7,12 +7,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeEnv } from '../../../src/formats/ubootenv.ts';
 import { ENV } from '../../../src/update/layout.ts';
 import { boot, type Device, device, possible, read } from './namespace.ts';
-import { buildSanitizedHeart, run, scratch, until } from './programs.ts';
+import { buildProbe, buildSanitizedHeart, run, scratch, until } from './programs.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'heart-test-'));
 let heart = '';
+let probe = '';
 beforeAll(() => {
   heart = buildSanitizedHeart(folder);
+  probe = buildProbe(folder);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -177,6 +179,30 @@ describe.skipIf(!possible)('on its trial', () => {
     remember(d, { active: 'a' });
     process.kill(await b.hearthd(), 'SIGKILL');
     await until('its second start', () => count(d, 'hearthd is up') === 2);
+  });
+});
+
+describe.skipIf(!possible)('a slot that cannot be entered, on a Raspberry Pi', () => {
+  const TRIED = 4;
+  test.each([
+    ['the preferred one: the rescue of the other one, which was tried', 'a', TRIED, '1'],
+    ['the preferred one, and the other one was not tried', 'a', 0, '0'],
+    // Its one-shot would be this slot again, and again.
+    ['the other one: the preferred one is next anyway', 'b', TRIED, '0'],
+  ])('%s', (_, running, bits, armed) => {
+    const files = scratch();
+    const disk = Buffer.alloc(ENV.offsets[0] + ENV.size);
+    disk.set(encodeEnv({ flags: 1, values: new Map([['active', 'a']]) }, ENV.size), ENV.offsets[0]);
+    writeFileSync(join(files, 'disk'), disk);
+    writeFileSync(join(files, 'arm'), '0');
+    const script = `mount -t tmpfs module /sys/module && mkdir -p /sys/module/hearth_tryboot &&
+      mkdir /sys/module/hearth_tryboot/parameters && mount --bind "$0" /sys/module/hearth_tryboot/parameters && exec "$@"`;
+    const ended = run('unshare', [
+      ...['--mount', '--propagation', 'private', 'bash', '-c', script, files],
+      ...[probe, 'borrow', join(files, 'disk'), running, String(bits)],
+    ]);
+    expect(ended).toMatchObject({ status: 0, stderr: '' });
+    expect(read(join(files, 'arm'))).toBe(armed);
   });
 });
 

@@ -137,6 +137,13 @@ static void environment(char **argv) {
   puts(environment_value(open_file(argv[0], NULL), argv[1], value) ? value : "(none)");
 }
 
+/* borrow DISK SLOT BITS: what a slot without a root does before it reboots. */
+static void borrow(char **argv) {
+  struct record record = {.state.bits = (uint8_t)atoi(argv[2])};
+  snprintf(record.disk, sizeof record.disk, "%s", argv[0]);
+  borrow_rescue(&record, argv[1][0]);
+}
+
 /* frames: the operations on standard input, each with what SET_CMD has left. Answers go to standard error. */
 static void frames(void) {
   static struct link link;
@@ -179,6 +186,7 @@ int main(int argc, char **argv) {
   else if (strcmp(verb, "state-write") == 0) write_state(argv);
   else if (strcmp(verb, "run") == 0) run(argv);
   else if (strcmp(verb, "environment") == 0) environment(argv);
+  else if (strcmp(verb, "borrow") == 0) borrow(argv);
   else if (strcmp(verb, "frames") == 0) frames();
   else if (strcmp(verb, "restarts") == 0) restarts(argv);
   else if (strcmp(verb, "watchdog") == 0) watchdog(argv);
