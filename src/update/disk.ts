@@ -1,6 +1,9 @@
 import type { ReadAt } from '../formats/bytes.ts';
 
-/** A disk as the update engine uses it: the real one on a device, a simulated one in tests. Offsets and lengths are bytes. */
+/**
+ * A disk as the update engine uses it: the real one on a device, a simulated one in tests. Offsets and lengths are bytes. What is
+ * asked for is done one after the other, in the order of the asking: a read may be asked for into the place of what is being written.
+ */
 export interface Disk {
   readonly size: number;
   /** For what is small and parsed at once: partition tables, directories. */
