@@ -74,11 +74,11 @@ export async function developOnDevice(
     const { arch } = (await loadTarget(session.welcome.target)).target;
     const begun = performance.now();
     await onEachChange(dir, stop, {
-      async prepare() {
+      async prepare(seen) {
         const project = await loadProject(dir);
         checkProduct(project, session.welcome.product);
-        const bundle = await bundleApp(project, arch, { env: 'dev' });
-        return { project, bundle, inputs: bundle.inputs };
+        const bundle = await bundleApp(project, arch, { env: 'dev', seen });
+        return { project, bundle };
       },
       async run({ project, bundle }, change) {
         const since = change?.at ?? begun;

@@ -4,6 +4,7 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleApp } from '../build/bundle/index.ts';
+import type { Seen } from '../build/bundle/seen.ts';
 import type { Arch } from '../build/target.ts';
 import { type AppRunner, type AppState, createRunner } from '../device/app/runner.ts';
 import type { FwError } from '../errors.ts';
@@ -41,7 +42,7 @@ export async function develop(options: DevelopOptions, events: DevelopEvents): P
   let runner: AppRunner | undefined;
   try {
     await onEachChange(dir, signal, {
-      prepare: () => prepare(dir),
+      prepare: (seen) => prepare(dir, seen),
       async run(prepared, change) {
         await runner?.stop();
         if (signal.aborted) return;
@@ -57,14 +58,13 @@ export async function develop(options: DevelopOptions, events: DevelopEvents): P
 
 interface Prepared {
   project: Project;
-  inputs: string[];
   folder: string;
 }
 
 /** Writes the app's bundle, and what it finds beside itself on a device, into a folder of the project. */
-async function prepare(dir: string): Promise<Prepared> {
+async function prepare(dir: string, seen: Seen): Promise<Prepared> {
   const project = await loadProject(dir);
-  const bundle = await bundleApp(project, hostArch(), { env: 'dev' });
+  const bundle = await bundleApp(project, hostArch(), { env: 'dev', seen });
   const folder = join(project.dir, '.hearth', 'start');
   await mkdir(join(folder, 'data'), { recursive: true });
   const comment = Buffer.from('//# sourceMappingURL=app.mjs.map\n');
@@ -75,7 +75,7 @@ async function prepare(dir: string): Promise<Prepared> {
     await writeFile(join(folder, name), bytes);
     await chmod(join(folder, name), 0o755);
   }
-  return { project, inputs: bundle.inputs, folder };
+  return { project, folder };
 }
 
 function startApp({ project, folder }: Prepared, options: DevelopOptions, events: DevelopEvents): AppRunner {

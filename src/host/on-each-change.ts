@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type FSWatcher, watch } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { folderOf, lastChange, nothingSeen, type Seen } from '../build/bundle/seen.ts';
 import { FwError } from '../errors.ts';
 import { CONFIG_FILE } from '../project/load.ts';
 
@@ -9,9 +10,9 @@ export interface Change {
   at: number;
 }
 
-export interface Steps<Prepared extends { inputs: string[] }> {
-  /** Makes what is to run; `inputs` are the files that it is made of. */
-  prepare(): Promise<Prepared>;
+export interface Steps<Prepared> {
+  /** Makes what is to run, and notes what of. */
+  prepare(seen: Seen): Promise<Prepared>;
   /** @param change what led to it; undefined the first time */
   run(prepared: Prepared, change: Change | undefined): Promise<void>;
   /** The sources cannot be run as they are; what ran before goes on. */
@@ -21,27 +22,34 @@ export interface Steps<Prepared extends { inputs: string[] }> {
 /** An editor writes a file in several steps; all of them are one change. */
 const SETTLE_MS = 50;
 
+/** What editors put beside a file while somebody writes. */
+const EDITORS_OWN = /(~|#|\.sw[a-z])$/;
+
 /**
  * Prepares and runs a project, and does so again whenever a file that it is made of has changed, until the signal comes.
  * @throws FwError of the first time; later that is for `onBroken`
  */
-export async function onEachChange<Prepared extends { inputs: string[] }>(
+export async function onEachChange<Prepared>(
   dir: string,
   signal: AbortSignal,
   steps: Steps<Prepared>,
 ): Promise<void> {
-  let inputs: string[] = [];
+  let known: string[] = [join(dir, CONFIG_FILE)];
   let change: Change | undefined;
   for (let first = true; !signal.aborted; first = false) {
-    using changes = watchFiles([join(dir, CONFIG_FILE), ...inputs], signal);
+    using changes = watchPaths(known, signal);
+    const seen = nothingSeen();
     try {
-      const prepared = await steps.prepare();
+      const prepared = await steps.prepare(seen).catch((error: unknown) => {
+        // What mends it need not be a file that there is already.
+        const places = new Map([...seen.files, ...seen.folders]);
+        known = [...known, ...places.keys()];
+        changes.also(places);
+        throw error;
+      });
       if (signal.aborted) break;
-      if (inputs.join() !== prepared.inputs.join()) {
-        inputs = prepared.inputs;
-        // What it is made of is known only now; a change in the meantime is one of the next round's.
-        changes.also(inputs);
-      }
+      known = [join(dir, CONFIG_FILE), ...seen.files.keys()];
+      changes.also(seen.files);
       await steps.run(prepared, change);
     } catch (error) {
       if (first || !(error instanceof FwError)) throw error;
@@ -54,11 +62,15 @@ export async function onEachChange<Prepared extends { inputs: string[] }>(
 interface Changes extends Disposable {
   /** Fulfilled when one of the files has changed and is quiet again, or with undefined when the signal has come. */
   next: Promise<Change | undefined>;
-  also(files: readonly string[]): void;
+  /** What has changed since these times has changed. */
+  also(paths: ReadonlyMap<string, number>): void;
 }
 
-/** Watches folders, not files: editors put a new file in the place of the old one. */
-function watchFiles(files: readonly string[], signal: AbortSignal): Changes {
+/**
+ * Watches folders, not files: editors put a new file in the place of the old one.
+ * @param paths of files; or of folders, of which every entry counts; where there is none any more, that of the folder above
+ */
+function watchPaths(paths: readonly string[], signal: AbortSignal): Changes {
   const wanted = new Set<string>();
   const watchers = new Map<string, FSWatcher>();
   const { promise: next, resolve } = Promise.withResolvers<Change | undefined>();
@@ -69,25 +81,34 @@ function watchFiles(files: readonly string[], signal: AbortSignal): Changes {
     clearTimeout(settling);
     settling = setTimeout(resolve, SETTLE_MS, { at });
   };
-  const also = (more: readonly string[]): void => {
-    for (const file of more) {
-      wanted.add(file);
-      const folder = dirname(file);
-      if (watchers.has(folder)) continue;
-      watchers.set(
-        folder,
-        watch(folder, (_, name) => {
-          if (name === null || wanted.has(join(folder, name))) changed();
-        }),
-      );
-    }
+  const add = (path: string): void => {
+    wanted.add(path);
+    const folder = folderOf(path);
+    if (folder !== dirname(path)) wanted.add(folder);
+    if (watchers.has(folder)) return;
+    // By its own name a folder tells that it has been moved.
+    const isWanted = (name: string): boolean =>
+      wanted.has(join(folder, name)) ||
+      (wanted.has(folder) && !EDITORS_OWN.test(name)) ||
+      name === basename(folder);
+    watchers.set(
+      folder,
+      watch(folder, (_, name) => {
+        if (name === null || isWanted(name)) changed();
+      }),
+    );
   };
-  also(files);
+  for (const path of paths) add(path);
   void once(signal, 'abort').then(() => resolve(undefined));
   if (signal.aborted) resolve(undefined);
   return {
     next,
-    also,
+    also(more) {
+      for (const [path, since] of more) {
+        add(path);
+        if (lastChange(path) !== since) changed();
+      }
+    },
     [Symbol.dispose]: () => {
       clearTimeout(settling);
       for (const watcher of watchers.values()) watcher.close();

@@ -10,6 +10,7 @@ import { appEntry, ENTRY, RUNTIME_CONFIG } from './app-entry.ts';
 import { builtinModules } from './builtin-modules.ts';
 import { libraryConstants } from './constants.ts';
 import { nativeAddons } from './native-addons.ts';
+import { lastChange, noteSeen, type Seen } from './seen.ts';
 import { toolkitLibrary } from './toolkit-library.ts';
 
 export interface Bundle {
@@ -61,13 +62,15 @@ export interface AppBundleOptions {
   env?: Env | undefined;
   /** A module of the device that is evaluated before anything of the app; absolute. */
   first?: string;
+  /** Filled with what the bundling sees of the project. */
+  seen?: Seen;
 }
 
 /** The app and all it imports as one module for the pinned Node. `config/runtime.ts`, if there is one, runs before it. */
 export async function bundleApp(
   project: Project,
   arch: Arch,
-  { env = envOf(project), first }: AppBundleOptions = {},
+  { env = envOf(project), first, seen }: AppBundleOptions = {},
 ): Promise<Bundle> {
   const addons = new Map<string, Uint8Array>();
   const addonSources = new Map<string, string>();
@@ -82,6 +85,7 @@ export async function bundleApp(
     // Merges statements, which makes stepping through the code hard.
     minifySyntax: env === 'prod',
     plugins: [
+      ...(seen ? [noteSeen(seen, project.dir)] : []),
       builtinModules(),
       appEntry(project.dir, entry),
       toolkitLibrary(),
@@ -99,6 +103,7 @@ export async function bundleApp(
       )
     );
   });
+  for (const source of addonSources.values()) seen?.files.set(source, lastChange(source));
   const inputs = inputsOf(result.metafile, project.dir);
   return { ...outputs(result.outputFiles ?? [], 'app.mjs'), addons, addonSources, inputs };
 }
