@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
-import type { Plugin } from 'esbuild';
+import type { ImportKind, OnResolveResult, Plugin } from 'esbuild';
 
 const NAME = 'builtin';
+const RESOLVING = 'resolving';
 
 /** What the modules of the pinned Node export, by the name that Node lists them by. builtin-modules.test.ts makes it, and compares. */
 const EXPORTS = new Map(
@@ -19,19 +20,27 @@ export function builtinModules(): Plugin {
   return {
     name: NAME,
     setup(context) {
-      context.onResolve({ filter: /^[a-z][a-z0-9_:/]*$/ }, ({ path: written, kind }) => {
-        if (!exportsOf(written)) return undefined;
-        // One module by both of its names. And esbuild does not know all of them without `node:`.
-        const path = written.startsWith('node:') ? written : `node:${written}`;
-        return kind === 'import-statement'
-          ? { path, namespace: NAME, sideEffects: false }
-          : { path, external: true };
+      context.onResolve({ filter: /^[a-z][a-z0-9_:/]*$/ }, ({ path, kind }) => resolved(path, kind));
+      // A package's own name for a module, which may be one of Node's.
+      context.onResolve({ filter: /^#/ }, async ({ path, pluginData, ...args }) => {
+        if (pluginData === RESOLVING) return undefined;
+        const found = await context.resolve(path, { ...args, pluginData: RESOLVING });
+        return found.external ? resolved(found.path, args.kind) : undefined;
       });
       context.onLoad({ filter: /.*/, namespace: NAME }, ({ path }) => ({
         contents: asModule(path, exportsOf(path) ?? []),
       }));
     },
   };
+}
+
+function resolved(written: string, kind: ImportKind): OnResolveResult | undefined {
+  if (!exportsOf(written)) return undefined;
+  // One module by both of its names. And esbuild does not know all of them without `node:`.
+  const path = written.startsWith('node:') ? written : `node:${written}`;
+  return kind === 'import-statement'
+    ? { path, namespace: NAME, sideEffects: false }
+    : { path, external: true };
 }
 
 /** `fs` is Node's with and without `node:`; `node:sqlite` is so only with it, and `sqlite` a package. */

@@ -155,6 +155,26 @@ describe('an app', () => {
     expect(run(bundle)).toBe('sqlite test constructor function\n');
   });
 
+  test("takes a package's own name for one of Node's modules for that module", async () => {
+    const app = {
+      'src/app.ts': "import { wd, mine } from 'pkg';\nconsole.log(wd, mine);\n",
+      'node_modules/pkg/package.json': JSON.stringify({
+        ...{ name: 'pkg', version: '1.0.0', type: 'module', main: 'i.js' },
+        imports: { '#process': { node: 'process', default: './browser.js' }, '#own': './own.js' },
+      }),
+      'node_modules/pkg/i.js': `
+        import process from '#process';
+        export { mine } from '#own';
+        export const wd = typeof process.cwd;`,
+      'node_modules/pkg/own.js': 'export const mine = 5;',
+    };
+    const bundle = await bundleApp(project(app), HOST);
+    expect(run(bundle)).toBe('function 5\n');
+    // As an import its standard input would be opened before the first line of the app.
+    const code = Buffer.from(bundle.code).toString();
+    expect(code.match(/^import .*/gm)).toEqual([expect.stringContaining('createRequire')]);
+  });
+
   test('evaluates a module of the device before all else', async () => {
     const first = join(dir, 'first.mjs');
     writeFileSync(first, "console.log('first');\n");
