@@ -18,12 +18,16 @@ afterEach(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-type Way = 'the app imports it' | 'Node evaluates it first';
-const WAYS: Way[] = ['the app imports it', 'Node evaluates it first'];
+interface Holding {
+  /** Else Node is told to evaluate the gate. */
+  imported?: boolean;
+}
 
-function hold(source: string, way: Way = 'the app imports it'): { app: ChildProcess; output: () => string } {
+function hold(
+  source: string,
+  { imported = true }: Holding = {},
+): { app: ChildProcess; output: () => string } {
   const file = join(folder, 'app.mjs');
-  const imported = way === 'the app imports it';
   writeFileSync(file, imported ? `import '${gate}';\n${source}` : source);
   const app = spawn(process.execPath, [...(imported ? [] : [`--import=${gate}`]), file], {
     cwd: '/',
@@ -40,20 +44,34 @@ function hold(source: string, way: Way = 'the app imports it'): { app: ChildProc
 
 const REPORT = `console.log(JSON.stringify([process.cwd(), process.env.HEARTH_DATA_STATE, process.env.HEARTH_GATE, process.execArgv]));`;
 
-test.for(WAYS)(
-  'where %s, nothing of the app runs before it is let go; then it knows what has become of /data',
-  async (way) => {
-    const { app, output } = hold(REPORT, way);
-    // Long after a Node that nobody holds has run its script and ended.
-    expect(
-      await Promise.race([once(app, 'exit'), new Promise((resolve) => setTimeout(resolve, 1_500, 'waits'))]),
-    ).toBe('waits');
-    expect(output()).toBe('');
-    app.stdin?.end('persistent');
-    await once(app, 'close');
-    expect(JSON.parse(output())).toEqual([folder, 'persistent', null, []]);
+/** Long after a Node that nobody holds has run its script and ended. */
+async function isHeld({ app, output }: ReturnType<typeof hold>): Promise<void> {
+  const late = new Promise((resolve) => setTimeout(resolve, 1_500, 'waits'));
+  expect(await Promise.race([once(app, 'exit'), late])).toBe('waits');
+  expect(output()).toBe('');
+}
+
+test.for([
+  { who: 'the app imports it', imported: true },
+  { who: 'Node evaluates it first', imported: false },
+])(
+  'where $who, nothing of the app runs before it is let go; then it knows what has become of /data',
+  async ({ imported }) => {
+    const held = hold(REPORT, { imported });
+    await isHeld(held);
+    held.app.stdin?.end('persistent');
+    await once(held.app, 'close');
+    expect(JSON.parse(held.output())).toEqual([folder, 'persistent', null, []]);
   },
 );
+
+test('an app that imports node:process is held, though that opens its standard input', async () => {
+  const held = hold(`import 'node:process';\n${REPORT}`);
+  await isHeld(held);
+  held.app.stdin?.end('persistent');
+  await once(held.app, 'close');
+  expect(JSON.parse(held.output())).toEqual([folder, 'persistent', null, []]);
+});
 
 test('the app is loaded and compiled while it is held', async () => {
   const { app, output } = hold('this is no JavaScript');

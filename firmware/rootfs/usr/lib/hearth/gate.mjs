@@ -4,6 +4,8 @@
 // by then, too. For an app that is yet to come, hearthd has Node evaluate it before it looks for the app.
 import { readSync } from 'node:fs';
 
+const AGAIN_MS = 5;
+
 if (process.env.HEARTH_GATE === '1') {
   // What the app forks must not wait here: it inherits both. (hearthd writes the option as one word.)
   delete process.env.HEARTH_GATE;
@@ -11,8 +13,16 @@ if (process.env.HEARTH_GATE === '1') {
   const bytes = Buffer.alloc(64);
   let length = 0;
   // Blocks the thread, on purpose: nothing of the app may run.
-  for (let count = 1; count > 0; length += count) {
-    count = readSync(0, bytes, length, bytes.length - length);
+  for (;;) {
+    try {
+      const count = readSync(0, bytes, length, bytes.length - length);
+      if (count === 0) break;
+      length += count;
+    } catch (error) {
+      // An import of node:process has opened it for process.stdin, which makes it one that does not block.
+      if (error.code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, AGAIN_MS);
+    }
   }
   const state = bytes.toString('latin1', 0, length).trim();
   // End of file and nothing before it: hearthd is gone, or does not want the app any more.
