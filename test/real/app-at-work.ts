@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { letGo } from '../../src/device/app/command.ts';
+import { letGo, nodeOptions } from '../../src/device/app/command.ts';
 import type { AppState } from '../../src/device/app/runner.ts';
 import { AppServer } from '../../src/device/app/server.ts';
 import { Data } from '../../src/device/data/server.ts';
@@ -115,9 +115,10 @@ export class AppAtWork {
 function spawnApp(folder: string, inspectorPort: number, beatTimeoutMs: number): ChildProcess {
   const sent = join(folder, 'dev/app.mjs');
   const file = existsSync(sent) ? sent : join(folder, 'srv/app.mjs');
+  const nodeArgs = [`--inspect-port=127.0.0.1:${inspectorPort}`];
   return spawn(
     process.execPath,
-    ['--enable-source-maps', `--inspect-port=127.0.0.1:${inspectorPort}`, `--import=${GATE}`, file],
+    [...nodeOptions({ nodeArgs, env: {}, yetToCome: true, sourceMap: true }, GATE), file],
     {
       stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
       env: {

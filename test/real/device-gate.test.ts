@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { nodeOptions } from '../../src/device/app/command.ts';
 
 // What holds the app until /data is there, in front of a real app.
 const gate = fileURLToPath(new URL('../../firmware/rootfs/usr/lib/hearth/gate.mjs', import.meta.url));
@@ -19,20 +20,22 @@ afterEach(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 interface Holding {
-  /** Else Node is told to evaluate the gate. */
+  /** By the app; else by Node, before it looks for the app. */
   imported?: boolean;
+  nodeArgs?: string[];
+  env?: Record<string, string>;
 }
 
 function hold(
   source: string,
-  { imported = true }: Holding = {},
+  { imported = true, nodeArgs = [], env = {} }: Holding = {},
 ): { app: ChildProcess; output: () => string } {
   const file = join(folder, 'app.mjs');
   writeFileSync(file, imported ? `import '${gate}';\n${source}` : source);
-  const app = spawn(process.execPath, [...(imported ? [] : [`--import=${gate}`]), file], {
+  const app = spawn(process.execPath, [...nodeOptions({ nodeArgs, env, yetToCome: !imported }, gate), file], {
     cwd: '/',
     stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
-    env: { PATH: process.env.PATH, HEARTH_GATE: '1', HEARTH_DATA: folder },
+    env: { ...env, PATH: process.env.PATH, HEARTH_GATE: '1', HEARTH_DATA: folder },
   });
   child = app;
   let output = '';
@@ -44,6 +47,8 @@ function hold(
 
 const REPORT = `console.log(JSON.stringify([process.cwd(), process.env.HEARTH_DATA_STATE, process.env.HEARTH_GATE, process.execArgv]));`;
 
+const PRELOAD = `--import=data:text/javascript,console.log(process.env.HEARTH_DATA_STATE,process.cwd())`;
+
 /** Long after a Node that nobody holds has run its script and ended. */
 async function isHeld({ app, output }: ReturnType<typeof hold>): Promise<void> {
   const late = new Promise((resolve) => setTimeout(resolve, 1_500, 'waits'));
@@ -53,7 +58,7 @@ async function isHeld({ app, output }: ReturnType<typeof hold>): Promise<void> {
 
 test.for([
   { who: 'the app imports it', imported: true },
-  { who: 'Node evaluates it first', imported: false },
+  { who: 'Node requires it first', imported: false },
 ])(
   'where $who, nothing of the app runs before it is let go; then it knows what has become of /data',
   async ({ imported }) => {
@@ -64,6 +69,27 @@ test.for([
     expect(JSON.parse(held.output())).toEqual([folder, 'persistent', null, []]);
   },
 );
+
+test.for<[string, Holding]>([
+  ['of the firmware', { nodeArgs: [PRELOAD] }],
+  ['that was sent', { imported: false, nodeArgs: [PRELOAD] }],
+  ['with options in its environment', { env: { NODE_OPTIONS: PRELOAD } }],
+])('what Node evaluates before an app %s is held with it, and once', async ([, how]) => {
+  const held = hold(`console.log('app');`, how);
+  await isHeld(held);
+  held.app.stdin?.end('persistent');
+  expect(await once(held.app, 'close')).toEqual([0, null]);
+  expect(held.output()).toBe(`persistent ${folder}\napp\n`);
+});
+
+test('an app that is yet to come is looked for when it is let go', async () => {
+  const held = hold('not yet', { imported: false });
+  await isHeld(held);
+  writeFileSync(join(folder, 'app.mjs'), REPORT);
+  held.app.stdin?.end('persistent');
+  await once(held.app, 'close');
+  expect(JSON.parse(held.output())).toEqual([folder, 'persistent', null, []]);
+});
 
 test('an app that imports node:process is held, though that opens its standard input', async () => {
   const held = hold(`import 'node:process';\n${REPORT}`);
@@ -92,16 +118,22 @@ test('when hearthd goes away without a word, so does the app', async () => {
   expect(output()).toBe('');
 });
 
-test('what the app forks is not held, though its standard input stays open', async () => {
-  writeFileSync(join(folder, 'forked.mjs'), `console.log('forked', process.env.HEARTH_DATA_STATE);`);
-  const { app, output } = hold(`
+test.for([true, false])(
+  'what the app forks is not held, though its standard input stays open (imported: %s)',
+  async (imported) => {
+    writeFileSync(join(folder, 'forked.mjs'), `console.log('forked', process.env.HEARTH_DATA_STATE);`);
+    const { app, output } = hold(
+      `
     import { fork } from 'node:child_process';
     import { Worker } from 'node:worker_threads';
     fork('forked.mjs', { stdio: ['pipe', 'inherit', 'inherit', 'ipc'] }).on('exit', () => {
       new Worker('console.log("worker")', { eval: true }).on('exit', () => process.exit(0));
     });
-  `);
-  app.stdin?.end('volatile');
-  await once(app, 'close');
-  expect(output()).toBe('forked volatile\nworker\n');
-});
+  `,
+      { imported },
+    );
+    app.stdin?.end('volatile');
+    await once(app, 'close');
+    expect(output()).toBe('forked volatile\nworker\n');
+  },
+);

@@ -93,9 +93,31 @@ export function appCommand(
   ];
 }
 
+interface Start {
+  nodeArgs: readonly string[];
+  env: Readonly<Record<string, string>>;
+  /** The app's file may yet be sent. */
+  yetToCome?: boolean;
+  sourceMap?: boolean;
+}
+
+/** The options of the app's Node, the gate before those that have Node evaluate something before the app. */
+export function nodeOptions(
+  { nodeArgs, env, yetToCome = false, sourceMap = false }: Start,
+  gate: string = PATHS.gate,
+): string[] {
+  const gateFirst = yetToCome || nodeArgs.length > 0 || env.NODE_OPTIONS !== undefined;
+  return [
+    // What is required comes before all that is imported.
+    ...(gateFirst ? [`--require=${gate}`] : []),
+    ...(sourceMap ? ['--enable-source-maps'] : []),
+    ...nodeArgs,
+  ];
+}
+
 /**
  * Starts the app's process and holds it before the app's first line (`gate.mjs`): Node itself comes up while /data is
- * being mounted, which the app must not see unmounted. The firmware's app asks for it itself; before what may yet be sent, Node does.
+ * being mounted, which the app must not see unmounted. The firmware's app imports the gate itself.
  * @param aside while an app runs, whose end is the end of all that is in its cgroup: `letGo` brings it there
  */
 export function spawnHeld(
@@ -105,10 +127,9 @@ export function spawnHeld(
 ): ChildProcess {
   // Only a development firmware takes such code; this asks for it once more.
   const sent = env.FW_ENV === 'dev' && existsSync(PATHS.devApp);
-  const sourceMap = sent || existsSync(PATHS.appSourceMap) ? ['--enable-source-maps'] : [];
-  const gate = sent || aside ? [`--import=${PATHS.gate}`] : [];
-  const app = sent ? PATHS.devApp : PATHS.app;
-  const [program, args] = appCommand([...gate, ...sourceMap, ...nodeArgs], app, aside);
+  const sourceMap = sent || existsSync(PATHS.appSourceMap);
+  const options = nodeOptions({ nodeArgs, env, yetToCome: sent || aside, sourceMap });
+  const [program, args] = appCommand(options, sent ? PATHS.devApp : PATHS.app, aside);
   const child = spawn(program, args, {
     stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
     env: { ...env, ...(sent && { HEARTH_APP_CONFIG: PATHS.devConfig }), HEARTH_GATE: '1' },

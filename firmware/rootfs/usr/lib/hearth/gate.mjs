@@ -1,7 +1,8 @@
 // What hearthd starts so early that /data may not be mounted yet waits here, before the app's first line, until hearthd writes
 // the state of /data to standard input. Node's own start, a second or two on a slow board, then runs beside the mount. The
 // firmware's own app imports this file before all else: modules are evaluated when all are loaded and compiled, so that this is done
-// by then, too. For an app that is yet to come, hearthd has Node evaluate it before it looks for the app.
+// by then, too. For an app that is yet to come, or that has Node evaluate something before it, hearthd has Node require this file
+// first; when the app imports it as well, the gate is open.
 import { readSync } from 'node:fs';
 
 const AGAIN_MS = 5;
