@@ -3,7 +3,7 @@ import type { Bundle, HearthdBundle } from './bundle/index.ts';
 import { writeWhole } from './whole-file.ts';
 
 /** The names of those that `writeMaps` writes. */
-export const MAP_FILE = /^(app|hearthd(-\w+)?)\.mjs\.map$/;
+export const MAP_FILE = /^(app|hearthd(-[\w-]+)?)\.mjs\.map$/;
 
 /** Source maps stay with the developer, beside what goes into the field: a stack trace from there can then be read. */
 export async function writeMaps(

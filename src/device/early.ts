@@ -1,6 +1,6 @@
 /**
- * What comes before everything else of hearthd, the library included: main.ts imports this file first, and this file imports
- * nothing that takes its time.
+ * What comes before everything else of hearthd, the library included: main.ts loads the rest when this file has run, and this
+ * file imports nothing that takes its time.
  */
 
 import type { ChildProcess } from 'node:child_process';

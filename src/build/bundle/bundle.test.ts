@@ -376,9 +376,29 @@ test('hearthd bundles, parses, and has source maps', async () => {
   );
 });
 
-test("what hearthd's start does not need is in a file that it does not load by then", async () => {
+test('hearthd loads what it needs when it needs it: a little for its start, then its services, and most of it later', async () => {
   const { files } = await bundleHearthd();
-  expect([...files.keys()].toSorted()).toEqual(['hearthd-chunk.mjs', 'hearthd-later.mjs', 'hearthd.mjs']);
-  const size = (name: string): number => files.get(name)?.length ?? 0;
-  expect(size('hearthd-later.mjs')).toBeGreaterThan(size('hearthd.mjs') + size('hearthd-chunk.mjs'));
+  const named = (part: string): string => {
+    const [name, another] = [...files.keys()].filter((file) => file.startsWith(`hearthd-${part}-`));
+    if (name === undefined || another !== undefined) throw new Error(`not one file is ${part}`);
+    return name;
+  };
+  /** With the file, and all that is loaded before its first line runs. */
+  const withImports = (name: string, all = new Set<string>()): Set<string> => {
+    if (all.has(name)) return all;
+    all.add(name);
+    const code = Buffer.from(files.get(name) ?? []).toString();
+    for (const [, imported = ''] of code.matchAll(/\b(?:from|import)"\.\/([^"]+)"/g))
+      withImports(imported, all);
+    return all;
+  };
+  const size = (names: Iterable<string>): number =>
+    [...names].reduce((sum, name) => sum + (files.get(name)?.length ?? 0), 0);
+  const loaded = withImports('hearthd.mjs');
+  const start = size(loaded);
+  const services = size(withImports(named('services'), loaded)) - start;
+  const later = size(withImports(named('later'), loaded)) - services - start;
+  expect(loaded).toEqual(new Set(files.keys()));
+  expect(start).toBeLessThan(services / 5);
+  expect(later).toBeGreaterThan(start + services);
 });

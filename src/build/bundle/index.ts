@@ -128,8 +128,8 @@ export async function bundleHearthd(
     entryPoints: [{ in: entry, out: 'hearthd' }],
     splitting: true,
     outdir: '.',
-    // `later` for src/device/later.ts, and `chunk` for what both need: one module that is loaded later makes no more.
-    chunkNames: 'hearthd-[name]',
+    // `services` and `later` for what src/device loads by these names, and a `chunk` for each set of files that share modules.
+    chunkNames: 'hearthd-[name]-[hash]',
     outExtension: { '.js': '.mjs' },
     absWorkingDir: folder,
     minify: true,
