@@ -21,7 +21,6 @@ export interface LoopTime {
 
 export interface DevelopOnDeviceEvents extends LinkEvents {
   onConnected(welcome: DevSession['welcome']): void;
-  onPushed(bytes: number): void;
   /** The code that was sent last runs, and is healthy. */
   onHealthy(time: LoopTime): void;
   /** The sources cannot be run as they are; what ran before goes on. */
@@ -50,19 +49,23 @@ export async function developOnDevice(
   const done = new AbortController();
   const lost = new AbortController();
   const stop = AbortSignal.any([signal, lost.signal]);
-  /** Of the code that is on its way to be healthy. */
-  let running: (Omit<LoopTime, 'total' | 'start'> & { since: number }) | undefined;
+  /** Of the code that is on its way to be healthy; what was before it may be so until it is pushed. */
+  let latest: { since: number; bundle: number; push?: number } | undefined;
   const session = await DevSession.open(
     link,
     { mayAsk, signal: AbortSignal.any([signal, done.signal]) },
     {
       onOutput: events.onOutput,
       onReport: events.onReport,
+      onPushed(bytes) {
+        events.onPushed(bytes);
+        if (latest) latest.push = performance.now() - latest.since - latest.bundle;
+      },
       onState(state) {
         events.onState(state);
-        if (state.name !== 'healthy' || !running) return;
-        const { since, bundle, push } = running;
-        running = undefined;
+        if (state.name !== 'healthy' || latest?.push === undefined) return;
+        const { since, bundle, push } = latest;
+        latest = undefined;
         const total = performance.now() - since;
         events.onHealthy({ total, bundle, push, start: total - bundle - push });
       },
@@ -82,14 +85,9 @@ export async function developOnDevice(
       },
       async run({ project, bundle }, change) {
         const since = change?.at ?? begun;
-        const bundled = performance.now();
-        running = undefined;
-        const { addons } = bundle;
+        latest = { since, bundle: performance.now() - since };
         const { config } = project.config;
-        events.onPushed(
-          await session.push(withMap(bundle, project.dir), { addons: [...addons.keys()], config }),
-        );
-        running = { since, bundle: bundled - since, push: performance.now() - bundled };
+        await session.push(withMap(bundle, project.dir), { addons: [...bundle.addons.keys()], config });
       },
       onBroken(error) {
         // What has ended the session is told once, below or by whoever has ended it.

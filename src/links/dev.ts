@@ -22,7 +22,9 @@ export interface DevEvents {
   onOutput(line: string): void;
   /** What hearthd says of the app. */
   onReport(message: string): void;
-  /** The app's; after a push has resolved, that of the pushed code. */
+  /** The pushed code is there, and the app before it has stopped. */
+  onPushed(bytes: number): void;
+  /** The app's; after `onPushed`, that of the pushed code. */
   onState(state: ToldState): void;
 }
 
@@ -45,7 +47,7 @@ export class DevSession {
   /** Rejects with what has ended it, if that was not the signal. */
   readonly ended: Promise<void>;
   readonly #session: Session;
-  #answer: PromiseWithResolvers<void> | undefined;
+  #pushing: (PromiseWithResolvers<void> & { bytes: number }) | undefined;
 
   private constructor(welcome: Welcome, session: Session, ended: (self: DevSession) => Promise<void>) {
     this.welcome = welcome;
@@ -75,7 +77,7 @@ export class DevSession {
           if (!signal.aborted) throw failureOf(link.name, DEV, await session.ended);
         } catch (error) {
           if (signal.aborted) return;
-          self.#answer?.reject(error);
+          self.#pushing?.reject(error);
           throw error;
         } finally {
           signal.removeEventListener('abort', close);
@@ -91,17 +93,16 @@ export class DevSession {
   }
 
   /**
-   * Has the app there be this code. Resolves when the app before it has stopped.
-   * @returns bytes that were sent
+   * Has the app there be this code. Resolves some time after `onPushed`.
    * @throws FwError as the device refuses it: `dev-addons-missing`; `dev-too-large`
    */
-  async push(code: Uint8Array, about: About): Promise<number> {
+  async push(code: Uint8Array, about: About): Promise<void> {
     if (code.length > MOST_CODE) throw tooLarge(code.length);
     const deflated: Buffer = await promisify(deflate)(code);
     const sha256 = createHash('sha256').update(code).digest('hex');
     const push: Push = { ...about, sha256, size: code.length };
-    this.#answer = Promise.withResolvers();
-    const answered = Promise.race([this.#answer.promise, this.ended]);
+    this.#pushing = { ...Promise.withResolvers<void>(), bytes: deflated.length };
+    const answered = Promise.race([this.#pushing.promise, this.ended]);
     // It may come before all has been written.
     answered.catch(() => {});
     try {
@@ -112,7 +113,6 @@ export class DevSession {
       throw error;
     }
     await answered;
-    return deflated.length;
   }
 
   async #write(push: Push, deflated: Buffer): Promise<void> {
@@ -126,8 +126,12 @@ export class DevSession {
     if (type === DEV_FRAME.output) events.onOutput(payload.toString());
     else if (type === DEV_FRAME.report) events.onReport(payload.toString());
     else if (type === DEV_FRAME.state) events.onState(parseState(payload));
-    else if (type === DEV_FRAME.started) this.#answer?.resolve();
-    else if (type === DEV_FRAME.refused) this.#answer?.reject(parseRefusal(payload));
+    else if (type === DEV_FRAME.refused) this.#pushing?.reject(parseRefusal(payload));
+    else if (type === DEV_FRAME.started && this.#pushing) {
+      // At once: in the same piece there may be what the pushed code does next.
+      events.onPushed(this.#pushing.bytes);
+      this.#pushing.resolve();
+    }
   }
 }
 
