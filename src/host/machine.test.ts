@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { FwError } from '../errors.ts';
 import type { Board } from './board.ts';
 import { Machine } from './machine.ts';
@@ -95,6 +95,38 @@ describe('a machine', () => {
     await machine.console.waitFor('up');
     expect(machine.resets[before]).toEqual({ cause: 'guest' });
     expect(machine.pid).not.toBe(pid);
+  });
+
+  test('fails with the reason when its watchdog has paused it and it cannot be reset', async () => {
+    const machine = await start({ watchdogPauses: true });
+    const { qmp, pid = 0 } = machine;
+    const execute = qmp.execute.bind(qmp);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const starved = new Promise<void>((resolve) => {
+      qmp.execute = (command, args) => {
+        if (command === 'system_reset') {
+          process.kill(pid, 'SIGSTOP');
+          resolve();
+        }
+        return execute(command, args);
+      };
+    });
+    machine.console.write('w');
+    await starved;
+    vi.advanceTimersByTime(60_000);
+    expect(await machine.exited).toMatchObject({ reason: 'failed', error: { code: 'reset-timeout' } });
+    expect(isAlive(pid)).toBe(false);
+  });
+
+  test('that is stopped while its watchdog has it reset has been stopped, and nothing else', async () => {
+    const machine = await start({ watchdogPauses: true });
+    const paused = new Promise<void>((resolve) => {
+      machine.qmp.onEvent(({ event }) => void (event === 'WATCHDOG' && resolve()));
+    });
+    machine.console.write('w');
+    await paused;
+    expect(await machine.cutPower()).toMatchObject({ reason: 'power-cut', signal: 'SIGKILL' });
   });
 
   test('stays off when it was stopped between two processes', async () => {

@@ -53,6 +53,8 @@ export class Machine {
   /** Resolves when a QEMU process runs: at once, but for the moment between two of them. */
   #running = Promise.withResolvers<void>();
   #ending: 'guest-shutdown' | 'stopped' | 'power-cut' | undefined;
+  /** Why it cannot go on, though QEMU could. */
+  #failure: FwError | undefined;
   #shutdownReason = '';
   #watchdogFired = false;
 
@@ -171,16 +173,14 @@ export class Machine {
     try {
       for (;;) {
         const exit = await current.exited;
-        if (this.#ending || !this.#shallRestart()) {
+        if (this.#ending || this.#failure || !this.#shallRestart()) {
           this.#finish(this.#verdict(exit));
           return;
         }
         current = await this.#powerOn();
       }
     } catch (error) {
-      const reason =
-        error instanceof FwError ? error : new FwError('internal', String(error), { cause: error });
-      this.#finish({ reason: 'failed', code: null, signal: null, error: reason });
+      this.#finish({ reason: 'failed', code: null, signal: null, error: asFwError(error) });
     }
   }
 
@@ -190,6 +190,7 @@ export class Machine {
 
   #verdict({ code, signal, diagnostics }: QemuExit): MachineExit {
     if (this.#ending) return { reason: this.#ending, code, signal };
+    if (this.#failure) return { reason: 'failed', code, signal, error: this.#failure };
     if (this.#shutdownReason === 'guest-shutdown') return { reason: 'guest-shutdown', code, signal };
     const how = signal ? `was killed by ${signal}` : `ended with status ${code}`;
     const said = diagnostics.trim() || 'it said nothing';
@@ -269,8 +270,9 @@ export class Machine {
     const { reason } = data;
     if (event === 'WATCHDOG') {
       this.#watchdogFired = true;
-      // It fails when the machine ends meanwhile, which others report.
-      if (this.board.watchdogPauses) void this.#resetInPlace().catch(() => undefined);
+      const paused = this.#process;
+      if (paused && this.board.watchdogPauses)
+        void this.#resetInPlace(paused).catch((error: unknown) => this.#giveUp(paused, error));
     } else if (event === 'RESET' && typeof reason === 'string') this.#onReset(reason);
     else if (event === 'SHUTDOWN' && typeof reason === 'string') {
       this.#shutdownReason = reason;
@@ -282,12 +284,20 @@ export class Machine {
   }
 
   /** Goes on in the same QEMU, whose watchdog remembers that it has run out. */
-  async #resetInPlace(): Promise<void> {
-    const { qmp } = this;
+  async #resetInPlace({ qmp }: QemuProcess): Promise<void> {
     await qmp.execute('set-action', { reboot: 'reset' });
     await Promise.all([this.waitForReset(), qmp.execute('system_reset')]);
     await qmp.execute('set-action', { reboot: 'shutdown' });
     await qmp.execute('cont');
+  }
+
+  /** The guest is paused, and would be for ever. */
+  #giveUp(paused: QemuProcess, error: unknown): void {
+    const failure = asFwError(error);
+    // QEMU has ended meanwhile, which others report.
+    if (this.#process !== paused || failure.code === 'qmp-closed') return;
+    this.#failure = failure;
+    void paused.kill();
   }
 
   #onReset(reason: string): void {
@@ -300,6 +310,10 @@ export class Machine {
     );
     for (const waiter of [...this.#resetWaiters]) waiter.resolve(reset);
   }
+}
+
+function asFwError(error: unknown): FwError {
+  return error instanceof FwError ? error : new FwError('internal', String(error), { cause: error });
 }
 
 /** The longest time that a timer of Node can take. */
