@@ -175,6 +175,24 @@ describe('an app', () => {
     expect(code.match(/^import .*/gm)).toEqual([expect.stringContaining('createRequire')]);
   });
 
+  test("has in a named import of Node's what was there at the first import of that module, for good", async () => {
+    const bundle = await bundleApp(
+      project({
+        'src/app.ts': `
+          import './patch.cjs';
+          import fs, { existsSync, statSync } from 'node:fs';
+          import { syncBuiltinESMExports } from 'node:module';
+          fs.statSync = () => 'later';
+          syncBuiltinESMExports();
+          console.log(existsSync('/'), statSync('/').isDirectory(), fs.statSync('/'));
+        `,
+        'src/patch.cjs': "require('node:fs').existsSync = () => 'before';",
+      }),
+      HOST,
+    );
+    expect(run(bundle)).toBe('before true later\n');
+  });
+
   test('evaluates a module of the device before all else', async () => {
     const first = join(dir, 'first.mjs');
     writeFileSync(first, "console.log('first');\n");
