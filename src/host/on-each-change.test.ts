@@ -1,4 +1,12 @@
-import { mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -24,7 +32,9 @@ afterEach(async () => {
   rmSync(dir, { recursive: true });
 });
 
-function save(files: Record<string, string>): void {
+type Files = Record<string, string | Uint8Array>;
+
+function save(files: Files): void {
   for (const [path, content] of Object.entries(files)) {
     mkdirSync(dirname(join(dir, path)), { recursive: true });
     writeFileSync(join(dir, path), content);
@@ -36,7 +46,7 @@ function save(files: Record<string, string>): void {
  * @param onBundled before anything else learns that it is bundled
  * @returns what came of it, so far: the code, or the code of the error
  */
-function watching(files: Record<string, string>, onBundled?: () => void): string[] {
+function watching(files: Files, onBundled?: () => void): string[] {
   save(files);
   const outcomes: string[] = [];
   const ended = new AbortController();
@@ -61,7 +71,7 @@ const comes = (outcomes: string[], text: string): Promise<void> =>
   vi.waitFor(() => expect(outcomes.at(-1)).toContain(text), WAIT);
 
 describe('a change is seen', () => {
-  test.each<[string, Record<string, string>, Record<string, string>]>([
+  test.each<[string, Files, Files]>([
     [
       'of a file whose constants are all that the code has of it',
       {
@@ -90,8 +100,19 @@ describe('a change is seen', () => {
     await comes(outcomes, '77077');
   });
 
+  test('of a native addon', async () => {
+    const heart = new URL('../../firmware/heart/prebuilt/x86_64/heart', import.meta.url);
+    const outcomes = watching({
+      'src/app.ts': "import a from './lib/a.node';\nconsole.log(1, a);\n",
+      'src/lib/a.node': readFileSync(heart),
+    });
+    await comes(outcomes, 'console.log(1');
+    save({ 'src/lib/a.node': Buffer.concat([readFileSync(heart), Buffer.alloc(1)]) });
+    await vi.waitFor(() => expect(new Set(outcomes).size).toBe(2), WAIT);
+  });
+
   test('that is saved while the bundle is made', async () => {
-    const late: Record<string, string>[] = [
+    const late: Files[] = [
       { 'src/app.ts': "import './new.ts';\n", 'src/new.ts': 'console.log(2);\n' },
       { 'src/new.ts': 'console.log(77077);\n' },
     ];
@@ -103,7 +124,7 @@ describe('a change is seen', () => {
 describe('what is broken is mended', () => {
   const BEFORE = { 'src/app.ts': 'console.log(1);\n' };
 
-  test.each<[string, Record<string, string>, Record<string, string>]>([
+  test.each<[string, Files, Files]>([
     [
       'by a correction of the file that broke it',
       { 'src/app.ts': "import './lib/n.ts';\n", 'src/lib/n.ts': 'const n = ;' },

@@ -34,7 +34,7 @@ export async function onEachChange<Prepared>(
   signal: AbortSignal,
   steps: Steps<Prepared>,
 ): Promise<void> {
-  let known: string[] = [join(dir, CONFIG_FILE)];
+  let known = new Set([join(dir, CONFIG_FILE)]);
   let change: Change | undefined;
   for (let first = true; !signal.aborted; first = false) {
     using changes = watchPaths(known, signal);
@@ -43,12 +43,12 @@ export async function onEachChange<Prepared>(
       const prepared = await steps.prepare(seen).catch((error: unknown) => {
         // What mends it need not be a file that there is already.
         const places = new Map([...seen.files, ...seen.folders]);
-        known = [...known, ...places.keys()];
+        known = new Set([...known, ...places.keys()]);
         changes.also(places);
         throw error;
       });
       if (signal.aborted) break;
-      known = [join(dir, CONFIG_FILE), ...seen.files.keys()];
+      known = new Set([join(dir, CONFIG_FILE), ...seen.files.keys()]);
       changes.also(seen.files);
       await steps.run(prepared, change);
     } catch (error) {
@@ -70,7 +70,7 @@ interface Changes extends Disposable {
  * Watches folders, not files: editors put a new file in the place of the old one.
  * @param paths of files; or of folders, of which every entry counts; where there is none any more, that of the folder above
  */
-function watchPaths(paths: readonly string[], signal: AbortSignal): Changes {
+function watchPaths(paths: ReadonlySet<string>, signal: AbortSignal): Changes {
   const wanted = new Set<string>();
   const watchers = new Map<string, FSWatcher>();
   const { promise: next, resolve } = Promise.withResolvers<Change | undefined>();
