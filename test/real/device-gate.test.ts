@@ -82,6 +82,17 @@ test.for<[string, Holding]>([
   expect(held.output()).toBe(`persistent ${folder}\napp\n`);
 });
 
+test.each<[boolean, string[], string?]>([
+  [false, ['--max-old-space-size=100', '--inspect=important']],
+  [true, ['--import=./setup.mjs']],
+  [true, ['--no-warnings', '-r', './setup.cjs']],
+  [true, [], '--no-warnings --require ./setup.cjs'],
+  [false, [], '--no-warnings'],
+])('that Node requires the gate is %s with %j', (required, nodeArgs, inEnvironment) => {
+  const env: Record<string, string> = inEnvironment === undefined ? {} : { NODE_OPTIONS: inEnvironment };
+  expect(nodeOptions({ nodeArgs, env }, '/gate.mjs').includes('--require=/gate.mjs')).toBe(required);
+});
+
 test('an app that is yet to come is looked for when it is let go', async () => {
   const held = hold('not yet', { imported: false });
   await isHeld(held);

@@ -101,12 +101,16 @@ interface Start {
   sourceMap?: boolean;
 }
 
+/** What has Node evaluate something before the app's file. */
+const PRELOADS = /^(-r|--(require|import|loader|experimental-loader))(=|$)/;
+
 /** The options of the app's Node, the gate before those that have Node evaluate something before the app. */
 export function nodeOptions(
   { nodeArgs, env, yetToCome = false, sourceMap = false }: Start,
   gate: string = PATHS.gate,
 ): string[] {
-  const gateFirst = yetToCome || nodeArgs.length > 0 || env.NODE_OPTIONS !== undefined;
+  const given = [...nodeArgs, ...(env.NODE_OPTIONS ?? '').split(/\s+/)];
+  const gateFirst = yetToCome || given.some((option) => PRELOADS.test(option));
   return [
     // What is required comes before all that is imported.
     ...(gateFirst ? [`--require=${gate}`] : []),
