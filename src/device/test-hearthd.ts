@@ -63,6 +63,7 @@ export const NAMES = [
 
 export interface Changes {
   prepare?(onSlow: () => void): Promise<DataState>;
+  underWay?: Promise<void>;
   grow?(): Promise<void>;
   onState?(state: AppState): void;
 }
@@ -172,7 +173,7 @@ export class TestHearthd {
     return JSON.parse(Buffer.concat(output.map(({ payload }) => payload)).toString());
   }
 
-  #effects({ prepare, grow, onState }: Changes): HearthdEffects {
+  #effects({ prepare, underWay = Promise.resolve(), grow, onState }: Changes): HearthdEffects {
     const exec = async (program: string, args: readonly string[]): Promise<Result> => {
       this.happened.push([program.replace(this.folder, ''), ...args].join(' ').replaceAll(this.folder, ''));
       if (program === 'dropbearkey') writeFileSync(args[3] ?? '', 'a host key');
@@ -183,6 +184,7 @@ export class TestHearthd {
     return {
       exec,
       data: (onSlow) => ({
+        underWay,
         prepare: async () => {
           this.happened.push('prepare');
           return (await prepare?.(onSlow)) ?? 'persistent';

@@ -123,6 +123,17 @@ test('while /data is repaired the network does not wait, and the app does', asyn
   expect(box.happened).toContain('app with read-only data');
 });
 
+test('the mount of /data is under way before the other services start', async () => {
+  const { promise: underWay, resolve } = Promise.withResolvers<void>();
+  const started = box.start({ underWay });
+  await until(() => expect(box.happened).toContain('prepare'));
+  expect(named('network').alive).toBe(false);
+  resolve();
+  await started;
+  expect(named('network').alive).toBe(true);
+  await box.settled();
+});
+
 test('modules of what is plugged in are loaded together', async () => {
   await box.start();
   await box.settled();

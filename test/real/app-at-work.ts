@@ -71,6 +71,7 @@ export class AppAtWork {
     { inspectorPort, beatTimeoutMs }: Required<AppAtWorkOptions>,
   ): Promise<void> {
     const service = {
+      underWay: Promise.resolve(),
       prepare: async () => 'persistent' as const,
       grow: async () => {},
       release: async () => {},

@@ -55,7 +55,7 @@ export class Data extends Server {
   #service: DataService | undefined;
   #onChange = (): void => {};
 
-  override init({ service, settled, onChange }: DataOptions): void {
+  override async init({ service, settled, onChange }: DataOptions): Promise<void> {
     this.#service = service;
     this.#onChange = onChange;
     const me: ServerRef<Data> = this.self;
@@ -65,6 +65,8 @@ export class Data extends Server {
       await settled;
       await service.grow();
     });
+    // The services that start next compute for as long as a mount takes: it runs beside them.
+    await service.underWay;
   }
 
   prepared(state: DataState): void {

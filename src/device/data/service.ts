@@ -18,6 +18,8 @@ const WHOLE = 16 * 1024 * 1024;
 export interface DataService {
   /** Mounts /data and makes the app's directory. Never fails. */
   prepare(): Promise<DataState>;
+  /** Fulfilled when the first program runs that does a part of it, or when it is done without any. */
+  underWay: Promise<void>;
   /** Takes the room that the disk has gained. For when the device is up: the app does not wait for it. */
   grow(): Promise<void>;
   release(): Promise<void>;
@@ -28,7 +30,13 @@ export function createDataService(
   commitSeconds: number,
   effects: { exec: Exec; identity: DeviceIdentity; say(message: string): void; onSlow(): void },
 ): DataService {
-  const { exec, say } = effects;
+  const { say } = effects;
+  const underWay = Promise.withResolvers<void>();
+  const exec: Exec = (...what) => {
+    const result = effects.exec(...what);
+    underWay.resolve();
+    return result;
+  };
   const target = (device: string): GrowTarget => ({
     disk: boot.disk,
     diskSize: blockInfo(boot.disk).size,
@@ -45,37 +53,41 @@ export function createDataService(
     return size;
   }
 
+  async function prepare(): Promise<DataState> {
+    await resetIfAsked(effects.identity, {
+      device: boot.data,
+      openForWriting: (device) => openDevice(device, 'write'),
+      sizeOf: (device) => blockInfo(device).size,
+      mounts: () => readFileSync('/proc/mounts', 'utf8'),
+      say,
+    });
+    const options = { device: boot.data, target: PATHS.data, commitSeconds };
+    const state = await prepareData(options, {
+      exec,
+      open: (device) => {
+        const open = openDevice(device, 'read');
+        return { ...open, size: blockInfo(device).size };
+      },
+      openForWriting: (device) => openDevice(device, 'write'),
+      growPartition: () => (boot.data === undefined ? Promise.resolve(0) : growDevice(boot.data)),
+      mounts: () => readFileSync('/proc/mounts', 'utf8'),
+      filesystems: () => readFileSync('/proc/filesystems', 'utf8'),
+      say,
+      onSlow: effects.onSlow,
+    });
+    const problem = makeAppDir(PATHS.appData, APP_USER.uid, APP_USER.gid);
+    if (problem === undefined) return state;
+    say(`${PATHS.appData} cannot be made, so the app's files are in memory: ${problem}`);
+    const failure = await mountVolatile(exec, PATHS.data);
+    if (failure !== undefined) say(failure);
+    makeAppDir(PATHS.appData, APP_USER.uid, APP_USER.gid);
+    return 'volatile';
+  }
+
   return {
-    async prepare() {
-      await resetIfAsked(effects.identity, {
-        device: boot.data,
-        openForWriting: (device) => openDevice(device, 'write'),
-        sizeOf: (device) => blockInfo(device).size,
-        mounts: () => readFileSync('/proc/mounts', 'utf8'),
-        say,
-      });
-      const options = { device: boot.data, target: PATHS.data, commitSeconds };
-      const state = await prepareData(options, {
-        exec,
-        open: (device) => {
-          const open = openDevice(device, 'read');
-          return { ...open, size: blockInfo(device).size };
-        },
-        openForWriting: (device) => openDevice(device, 'write'),
-        growPartition: () => (boot.data === undefined ? Promise.resolve(0) : growDevice(boot.data)),
-        mounts: () => readFileSync('/proc/mounts', 'utf8'),
-        filesystems: () => readFileSync('/proc/filesystems', 'utf8'),
-        say,
-        onSlow: effects.onSlow,
-      });
-      const problem = makeAppDir(PATHS.appData, APP_USER.uid, APP_USER.gid);
-      if (problem === undefined) return state;
-      say(`${PATHS.appData} cannot be made, so the app's files are in memory: ${problem}`);
-      const failure = await mountVolatile(exec, PATHS.data);
-      if (failure !== undefined) say(failure);
-      makeAppDir(PATHS.appData, APP_USER.uid, APP_USER.gid);
-      return 'volatile';
-    },
+    underWay: underWay.promise,
+
+    prepare: () => prepare().finally(underWay.resolve),
 
     async grow() {
       if (boot.data === undefined) return;
