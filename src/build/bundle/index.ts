@@ -8,6 +8,7 @@ import type { Project } from '../../project/load.ts';
 import type { Arch } from '../target.ts';
 import { appEntry, ENTRY, RUNTIME_CONFIG } from './app-entry.ts';
 import { builtinModules } from './builtin-modules.ts';
+import { namedByCode } from './chunk-names.ts';
 import { libraryConstants } from './constants.ts';
 import { nativeAddons } from './native-addons.ts';
 import { lastChange, noteSeen, type Seen } from './seen.ts';
@@ -136,10 +137,16 @@ export async function bundleHearthd(
     keepNames: true,
     plugins: [builtinModules()],
   });
-  const written = result.outputFiles.map(({ path, contents }) => [basename(path), contents] as const);
+  const written = namedByCode(
+    result.outputFiles.map(({ path, contents }) => ({ name: basename(path), contents })),
+  );
+  const those = (ending: string) =>
+    new Map(
+      written.filter(({ name }) => name.endsWith(ending)).map(({ name, contents }) => [name, contents]),
+    );
   return {
-    files: new Map(written.filter(([name]) => name.endsWith('.mjs'))),
-    maps: new Map(written.filter(([name]) => name.endsWith('.map'))),
+    files: those('.mjs'),
+    maps: those('.map'),
     inputs: inputsOf(result.metafile, folder),
   };
 }
