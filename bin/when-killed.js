@@ -24,7 +24,6 @@ export function whenKilled(cleanup) {
 }
 
 async function end(signal) {
-  for (const each of SIGNALS) process.removeListener(each, end);
   state = 'ending';
   const began = performance.now();
   // A second signal ends the process at once; but a terminal sends Ctrl-C to the door and to us, and the door passes its
@@ -34,7 +33,9 @@ async function end(signal) {
     process.removeListener(another, again);
     process.kill(process.pid, another);
   };
+  // The one before the other goes: without a listener, be it for a microsecond, a signal ends the process on the spot.
   for (const each of SIGNALS) process.on(each, again);
+  for (const each of SIGNALS) process.removeListener(each, end);
   // A Set also visits what is added while it is walked: nothing that begins meanwhile is forgotten.
   for (const cleanup of cleanups) {
     try {

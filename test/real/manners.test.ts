@@ -157,6 +157,30 @@ test('a signal that is seen twice, as on a terminal, does not cut the cleaning u
   });
 });
 
+test('from the first signal to the end of the cleaning there is always somebody who listens', async () => {
+  const module = JSON.stringify(new URL('../../bin/when-killed.js', import.meta.url).href);
+  const code = `
+    import { whenKilled } from ${module};
+    const { removeListener } = process;
+    process.removeListener = (signal, listener) => {
+      removeListener.call(process, signal, listener);
+      if (process.listenerCount(signal) === 0) process.stdout.write('deaf;');
+      return process;
+    };
+    whenKilled(async () => process.stdout.write('cleaned;'));
+    process.stdin.resume();
+    process.stdout.write('ready;');`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code]);
+  onTestFinished(() => void child.kill('SIGKILL'));
+  await printed(child, /ready;/);
+  const ended = outcome(child);
+  child.kill('SIGINT');
+  expect(await ended).toMatchObject({
+    signal: 'SIGINT',
+    stdout: expect.stringMatching(/^cleaned;(deaf;)*$/),
+  });
+});
+
 test('a build that is interrupted while it compresses leaves nothing', async () => {
   const cache = cacheWith('systems', 'files');
   const out = emptyFolder();
