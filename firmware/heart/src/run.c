@@ -24,9 +24,10 @@ static void reap(int64_t now) {
 }
 
 static void obey(const struct signalfd_siginfo *info, int64_t now) {
-  if (info->ssi_signo == SIGCHLD) reap(now);
   /* A terminal's Ctrl-C has gone to the program as well; a second one would cut its farewell short. */
-  else supervise_stop(&program, info->ssi_code == SI_KERNEL ? 0 : (int)info->ssi_signo);
+  int signal = info->ssi_code == SI_KERNEL ? 0 : (int)info->ssi_signo;
+  if (info->ssi_signo == SIGCHLD) reap(now);
+  else supervise_stop(&program, signal);
 }
 
 static int exit_status(void) {

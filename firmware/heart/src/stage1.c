@@ -29,7 +29,7 @@
 /* A look without an event: should the kernel's queue have overflowed, nothing else would tell. */
 #define LOOK_EVERY_MS 1000
 #define DISKS_MAX 64
-/* Of a heart; ours has a tenth of it. */
+/* Of a heart; ours has a fifth of it at most. */
 #define HEART_MAX (1 << 20)
 
 struct stage1 {

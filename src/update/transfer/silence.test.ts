@@ -20,11 +20,9 @@ test('pieces come as they are, to the end, and the source is told of it', async 
 });
 
 test('what goes wrong in the source is told as it is', async () => {
-  // biome-ignore lint/correctness/useYield: it does not come to one
-  async function* source() {
-    throw new Error('no such luck');
-  }
-  await expect(neverSilent(source(), 60_000).next()).rejects.toThrow('no such luck');
+  const source = new PassThrough();
+  source.destroy(new Error('no such luck'));
+  await expect(neverSilent(source, 60_000).next()).rejects.toThrow('no such luck');
 });
 
 test('a source that says nothing any more is given up, and closed', async () => {
